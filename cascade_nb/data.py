@@ -4,12 +4,13 @@
 
 # %% auto #0
 __all__ = ['SAMPLES', 'FULL', 'PICTURES', 'NAMES', 'BadInput', 'check_finite', 'check_images', 'check_labels', 'Data', 'pick',
-           'white_noise', 'read_sample', 'data_root', 'fetch', 'read_full', 'list_pictures', 'split_pictures',
-           'read_picture', 'read_pictures', 'read_folder', 'to_inputs', 'read_named', 'load_dataset', 'make_sample',
-           'pick_classes']
+           'white_noise', 'read_sample', 'data_root', 'fetch', 'read_full', 'list_pictures', 'hold_out',
+           'split_pictures', 'read_picture', 'read_pictures', 'read_folder', 'to_inputs', 'load_dataset',
+           'pick_classes', 'make_sample']
 
-# %% ../nbs/00_data.ipynb #cf60cfa3
+# %% ../nbs/00_data.ipynb #a9b70544
 import os
+from collections import Counter
 from dataclasses import dataclass
 from difflib import get_close_matches
 from http.client import HTTPException
@@ -68,7 +69,7 @@ def check_labels(
     if y.min() < 0 or y.max() >= n_classes:
         raise BadInput(f"{name} runs from {y.min()} to {y.max()}, but there are {n_classes} classes: count from 0")
 
-# %% ../nbs/00_data.ipynb #6edf59fa
+# %% ../nbs/00_data.ipynb #5b59f589
 @dataclass(repr=False, eq=False)
 class Data:
     "Images and labels, to fit on (`train`) and to measure on (`test`)"
@@ -78,6 +79,7 @@ class Data:
     x_test: Tensor # as `x_train`
     y_test: Tensor|None # as `y_train`
     classes: tuple = () # names of the classes; empty where there are no labels
+
     def __post_init__(self):
         for part in ("train", "test"):
             x, y = getattr(self, f"x_{part}"), getattr(self, f"y_{part}")
@@ -199,20 +201,26 @@ def list_pictures(
         raise BadInput(f"{folder} has class folders and {len(loose)} pictures beside them, such as {loose[0].name}: move them into a class")
     return out
 
-# %% ../nbs/00_data.ipynb #bca63636
+# %% ../nbs/00_data.ipynb #c68e2edd
+def hold_out(
+    pics:list, # from `list_pictures`
+) -> tuple[list, list]: # to fit on, to measure on
+    "Every sixth picture of each class apart"
+    seen, train, test = Counter(), [], []
+    for p,c in pics:
+        (test if seen[c] % 6 == 1 else train).append((p, c))
+        seen[c] += 1
+    return train, test
+
+# %% ../nbs/00_data.ipynb #98a2ed2b
 def split_pictures(
     folder:Path, # in one of the three layouts
-) -> tuple[list, list]: # to train on, to test on, each as from `list_pictures`
+) -> tuple[list, list]: # to fit on, to measure on, each as from `list_pictures`
     "What of `folder` is to fit on, and what to measure on"
-    if (folder/"train").is_dir():
-        test = next((folder/t for t in ("test", "val") if (folder/t).is_dir()), None)
-        if test is None: raise BadInput(f"{folder} has train but neither test nor val: add one, or give {folder/'train'} itself")
-        train, test = list_pictures(folder/"train"), list_pictures(test)
-    else:
-        pics, place = list_pictures(folder), {}
-        for _,c in pics: place.setdefault(c, []).append(len(place.get(c, [])) % 6 == 1)
-        held = [h for c in place for h in place[c]]
-        train, test = [[p for p,h in zip(pics, held) if h is part] for part in (False, True)]
+    inner = folder/"train"
+    rest = [folder/t for t in ("test", "val") if (folder/t).is_dir()]
+    if inner.is_dir() and not rest: raise BadInput(f"{folder} has train but neither test nor val: add one, or give {inner} itself")
+    train, test = (list_pictures(inner), list_pictures(rest[0])) if inner.is_dir() else hold_out(list_pictures(folder))
     if not train or not test:
         raise BadInput(f"{folder} gives {len(train)} pictures to fit on and {len(test)} to measure on: there must be one of each")
     return train, test
@@ -269,23 +277,23 @@ def to_inputs(
     if grey and x.shape[1] == 3: x = torch.einsum("nchw,c->nhw", x, x.new_tensor([.299, .587, .114])).clamp(0, 1)[:,None]
     return x.flatten(1) if flat else x.contiguous()
 
-# %% ../nbs/00_data.ipynb #efe8b6fe
+# %% ../nbs/00_data.ipynb #28cb98db
 NAMES = (*SAMPLES, *FULL, "white_noise")
 
-def read_named(name, root, shape, n_train, n_test, seed):
+def _read(name, root, shape, n_train, n_test, seed):
     "(images, labels) to train, the same to test, and class names, of whatever `name` stands for"
     if name in SAMPLES: return read_sample(name)
     if name in FULL: return read_full(name, root)
     if name == "white_noise":
-        rngs = [torch.Generator().manual_seed(2*seed + i) for i in (0, 1)]
+        rngs = [torch.Generator().manual_seed(2*int(seed) + i) for i in (0, 1)]
         train, test = [white_noise(n, shape, r) for n,r in zip((n_train or 10_000, n_test or 2_000), rngs)]
         return train, test, tuple("0123456789")
-    if Path(name).is_dir(): return read_folder(Path(name))
+    if Path(name).expanduser().is_dir(): return read_folder(Path(name).expanduser())
     near = get_close_matches(name, NAMES, 1)
     raise BadInput(f"no dataset or folder {name!r}: {f'did you mean {near[0]}? ' if near else ''}"
                    f"there are {', '.join(NAMES)}, and any folder of pictures")
 
-# %% ../nbs/00_data.ipynb #20ab3e04
+# %% ../nbs/00_data.ipynb #db5d76fd
 def load_dataset(
     name:str|Path, # one of `NAMES`, or a folder of pictures
     root:str|Path|None=None, # full sets: the folder that holds them; None: $CASCADE_NB_DATA, else the user's cache
@@ -298,12 +306,21 @@ def load_dataset(
     seed:int=0, # white_noise: which noise
 ) -> Data: # float32 images in [0, 1]
     "Images to fit on and images to measure on, by name or from a folder"
-    train, test, classes = read_named(str(name), root, shape, n_train, n_test, seed)
+    train, test, classes = _read(str(name), root, shape, n_train, n_test, seed)
     def part(x, y, n, what):
         i = pick(len(x), n, what)
         x = read_pictures(x[i], size) if isinstance(x, np.ndarray) else x[i]
         return to_inputs(x, grey, flat), None if y is None else y[i]
-    return Data(Path(name).name, *part(*train, n_train, "training images"), *part(*test, n_test, "test images"), classes)
+    return Data(Path(name).resolve().name, *part(*train, n_train, "training images"), *part(*test, n_test, "test images"), classes)
+
+# %% ../nbs/00_data.ipynb #e9ad94b1
+def pick_classes(
+    y:Tensor, # labels, (N,)
+    k:int, # how many are wanted
+) -> np.ndarray: # `k` ascending indices into `y`
+    "`k` of `y`, evenly spread over the classes and within each"
+    each = [np.flatnonzero(y == c) for c in y.unique()]
+    return np.sort(np.concatenate([i[pick(len(i), k//len(each), "images of a class")] for i in each]))
 
 # %% ../nbs/00_data.ipynb #91a0dcc5
 def make_sample(
@@ -318,12 +335,3 @@ def make_sample(
     a, b = pick_classes(ya, n_train), pick_classes(yb, n_test)
     arrays = dict(x_train=xa[a], y_train=ya[a].byte(), x_test=xb[b], y_test=yb[b].byte(), classes=np.array(classes))
     np.savez_compressed(out, **arrays)
-
-# %% ../nbs/00_data.ipynb #e9ad94b1
-def pick_classes(
-    y:Tensor, # labels, (N,)
-    k:int, # how many are wanted
-) -> np.ndarray: # `k` ascending indices into `y`
-    "`k` of `y`, evenly spread over the classes and within each"
-    each = [np.flatnonzero(y == c) for c in y.unique()]
-    return np.sort(np.concatenate([i[pick(len(i), k//len(each), "images of a class")] for i in each]))
