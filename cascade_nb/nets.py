@@ -62,7 +62,7 @@ class Activation(nn.Module):
     def forward(self, x): return self.fn(x)
     def extra_repr(self): return getattr(self.fn, "__name__", repr(self.fn))
 
-# %% ../nbs/01_nets.ipynb #5be2d234
+# %% ../nbs/01_nets.ipynb #834c4164
 def activation(
     act:Callable, # `nn.Tanh`, `lambda: nn.LeakyReLU(.1)`, `nn.Tanh()` or `torch.tanh`
 ) -> nn.Module: # a layer nobody else uses
@@ -70,7 +70,9 @@ def activation(
     if isinstance(act, nn.Module): return copy.deepcopy(act)
     if not callable(act): raise BadInput(f"act is {act!r}: give an activation such as nn.Tanh or torch.tanh")
     try: made = act()
-    except TypeError: made = None # it asks for a tensor
+    except TypeError as e: # a function, which asks for a tensor
+        if isinstance(act, type): raise BadInput(f"{act.__name__} asks for arguments: give lambda: {act.__name__}(...)") from e
+        return Activation(act)
     return made if isinstance(made, nn.Module) else Activation(act)
 
 # %% ../nbs/01_nets.ipynb #dcd3f5bb
@@ -108,10 +110,10 @@ def mlp(
     net = nn.Sequential(nn.Flatten(), *hidden, skip_init(nn.Linear, n[-1], n_out))
     return init_normal_(net, var_w, var_b, seed)
 
-# %% ../nbs/01_nets.ipynb #c388b29b
+# %% ../nbs/01_nets.ipynb #ca696ed9
 def softmax_then_cross_entropy(
     logits:Tensor, # (batch, classes)
     y:Tensor, # classes, (batch,) int64
-) -> Tensor: # mean loss, nats
-    "The paper's loss: softmax, and then a cross-entropy that takes another softmax"
+) -> Tensor: # mean loss in nats
+    "The paper's loss: a softmax, then a cross-entropy that takes another"
     return F.cross_entropy(logits.softmax(-1), y)
