@@ -75,7 +75,7 @@ def activation(
         return Activation(act)
     return made if isinstance(made, nn.Module) else Activation(act)
 
-# %% ../nbs/01_nets.ipynb #dcd3f5bb
+# %% ../nbs/01_nets.ipynb #e45e7603
 SHAPES = ("constant", "wide", "shrinking")
 
 def widths(
@@ -88,7 +88,8 @@ def widths(
     "How wide each hidden layer is"
     if shape not in SHAPES: raise BadInput(f"no shape {shape!r}: there are {', '.join(SHAPES)}")
     for name,v in dict(depth=depth, width=width, n_in=n_in, n_out=n_out).items():
-        if v < 1 or v != int(v): raise BadInput(f"{name} is {v}: give a whole number, at least 1")
+        if v < 1 or v % 1: raise BadInput(f"{name} is {v}: give a whole number, at least 1")
+    depth, width = int(depth), int(width)
     if shape == "shrinking": return [int(n) for n in np.linspace(n_in, n_out, depth + 2)[1:-1]]
     return [width]*(depth - 1) + [min(400, width) if shape == "wide" else width]
 
