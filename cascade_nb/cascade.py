@@ -62,13 +62,13 @@ def batches(
     if not sum(map(len, parts)): raise BadInput("no inputs: give at least 2 images, better 4,000")
     return parts
 
-# %% ../nbs/06_cascade.ipynb #aeebf394
+# %% ../nbs/06_cascade.ipynb #15b7393b
 def _pairs(stage, h):
     "Move each batch in `h` through `stage`, in place, yielding what was and what is"
     for i, prev in enumerate(h):
         cur = stage(prev)
         if cur.ndim != 2: raise BadInput(f"layer {stage.name!r} returns shape {tuple(cur.shape)}: decoders read vectors, (batch, n)")
-        if not cur.isfinite().all(): raise BadInput(f"layer {stage.name!r} is the first to return NaN or infinite values: the network explodes there; lower var_w")
+        if not all(map(math.isfinite, torch.aminmax(cur))): raise BadInput(f"layer {stage.name!r} is the first to return NaN or infinite values: the network explodes there; lower var_w")
         yield prev.flatten(1), cur
         h[i] = cur
 
