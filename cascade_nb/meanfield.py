@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['ORDER', 'CRITICAL', 'act_pair', 'half_line', 'line_rule', 'line_moments', 'blockwise', 'variance_map', 'newton',
-           'q_star', 'slopes', 'chi_1', 'length', 'xi_q', 'plane_rule', 'plane_moments', 'correlation_map',
+           'q_star', 'slopes', 'chi_1', 'decay_length', 'xi_q', 'plane_rule', 'plane_moments', 'correlation_map',
            'hermite_table', 'hermite_series', 'correlation_fixed_point', 'c_star', 'xi_c', 'trainable_depth', 'phase',
-           'critical_line', 'critical_var_w', 'mean_field', 'mode_gain', 'xi_modes', 'residual_path', 'residual_var_w']
+           'critical_line', 'critical_var_w', 'mean_field', 'mode_gain', 'xi_modes', 'residual_map', 'residual_path',
+           'residual_var_w']
 
-# %% ../nbs/02_meanfield.ipynb #83b40a3d
+# %% ../nbs/02_meanfield.ipynb #559732dd
 import math, warnings
+from collections.abc import Callable
 from copy import deepcopy
 from functools import cache, partial
 import numpy as np
@@ -19,11 +21,11 @@ from scipy.optimize import brentq
 from torch import nn
 from .data import BadInput
 
-# %% ../nbs/02_meanfield.ipynb #23e3bb79
+# %% ../nbs/02_meanfield.ipynb #2bf9a360
 def _torch_pair(act):
     def pair(u):
-        t = torch.from_numpy(u).requires_grad_()
-        with torch.enable_grad():
+        with torch.inference_mode(False), torch.enable_grad():
+            t = torch.from_numpy(u).requires_grad_()
             y = act(t)
             slope, = torch.autograd.grad(y.sum(), t)
         return y.detach().numpy(), slope.numpy()
@@ -37,25 +39,26 @@ def _numpy_pair(act):
         return act(u), (45*d1 - 9*d2 + d3)/(60*h)
     return pair
 
-# %% ../nbs/02_meanfield.ipynb #64caa02f
-_probe = np.array([-2.9, -1.3, -.4, .3, 1.1, 2.7])
+# %% ../nbs/02_meanfield.ipynb #a27862ee
+_probe = np.linspace(-3, 3, 64)
 
 def _check(value, name):
-    y = value(_probe)
-    if y.shape != _probe.shape: raise BadInput(f"{name} changes the shape {_probe.shape} to {y.shape}: give an activation that acts on each number alone")
-    if np.isnan(y).any(): raise BadInput(f"{name} returns NaN at {_probe[np.isnan(y)][0]}: give an activation that is finite for all finite inputs")
-    if not np.allclose(y[:2], value(_probe[:2])): raise BadInput(f"{name} mixes neighbouring numbers or draws at random: give an activation that acts on each number alone")
+    y, what = value(_probe), None
+    if y.shape != _probe.shape: what = f"changes the shape {_probe.shape} to {y.shape}"
+    elif not np.isfinite(y).all(): what = f"returns {y[~np.isfinite(y)][0]} at {_probe[~np.isfinite(y)][0]:.2g}"
+    elif not np.allclose(y[:32], value(_probe[:32])): what = "mixes neighbouring numbers or draws at random"
+    if what: raise BadInput(f"{name} {what}: give an activation that turns each number, alone, into a finite number")
 
-# %% ../nbs/02_meanfield.ipynb #84f530e5
+# %% ../nbs/02_meanfield.ipynb #6fb50178
 def act_pair(
-    act,             # torch function, module or module class, or numpy callable
-):                   # u (float64 array) -> φ(u), φ'(u)
+    act:Callable,    # torch function, module or module class, or numpy callable
+)->Callable:         # u (float64 array) -> φ(u), φ'(u)
     "An activation together with its slope, in float64"
     name = getattr(act, "__name__", type(act).__name__)
     if not callable(act): raise BadInput(f"act is {act!r}, which cannot be called: give a torch function or module, or a numpy function")
     if isinstance(act, type): act = act()
     if isinstance(act, nn.Module): act = deepcopy(act).double().eval()
-    try: is_numpy = isinstance(act(_probe), np.ndarray)
+    try: is_numpy = isinstance(act(_probe), (np.ndarray, np.generic))
     except (TypeError, AttributeError): is_numpy = False
     _check(act if is_numpy else lambda u: act(torch.from_numpy(u)).detach().numpy(), name)
     return (_numpy_pair if is_numpy else _torch_pair)(act)
@@ -74,13 +77,13 @@ def line_rule(order):
     z, w = np.r_[-r[::-1], r], np.r_[w[::-1], w]
     return z, w*np.exp(-z**2/2)/math.sqrt(2*math.pi)
 
-# %% ../nbs/02_meanfield.ipynb #a76046bc
+# %% ../nbs/02_meanfield.ipynb #557cc04d
 ORDER = 64    # nodes on each half of the line; the plane rule scales with it
 
 def line_moments(
     q,               # variances, (points,)
     pair,            # from `act_pair`
-    order=ORDER,     # quadrature nodes
+    order:int=ORDER, # quadrature nodes
 ):                   # three arrays, (points,)
     "E[φ²], E[φ'²] and E[φφ'z]/√q = dE[φ²]/dq at each q"
     z, w = line_rule(order)
@@ -96,12 +99,12 @@ def blockwise(f, *arrays, rows=32):
     blocks = [np.stack(f(*(a[i:i+rows] for a in flat))) for i in range(0, max(flat[0].size, 1), rows)]
     return np.concatenate(blocks, axis=1).reshape(len(blocks[0]), *arrays[0].shape)
 
-# %% ../nbs/02_meanfield.ipynb #fabc3726
+# %% ../nbs/02_meanfield.ipynb #d72154f1
 def variance_map(
     q,               # variance of a layer's pre-activations
     var_w, var_b,    # σ_w², σ_b²
-    act,             # activation
-    order=ORDER,     # quadrature nodes
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
 ):                   # variance one layer on
     "The variance map V(q)"
     _check_vars(var_w, var_b)
@@ -114,7 +117,7 @@ def _check_vars(var_w, var_b):
         bad = ~(ok(v, 0) & np.isfinite(v))
         if bad.any(): raise BadInput(f"{name} is {v[bad].flat[0]:g} at {bad.sum()} of {v.size} points: variances are finite, and {name} is {rule}")
 
-# %% ../nbs/02_meanfield.ipynb #0d2c2c70
+# %% ../nbs/02_meanfield.ipynb #a3d5392d
 def newton(
     f,               # x -> value, slope; the value is positive at `lo`
     x, lo, hi,       # start and bracket, (points,)
@@ -127,7 +130,7 @@ def newton(
         lo, hi = np.where(y > 0, x, lo), np.where(y > 0, hi, x)
         step = x - y/np.where(slope == 0, np.nan, slope)
         new = np.where((lo <= step) & (step <= hi), step, (lo + hi)/2)
-        done, x = ~(abs(new - x) > tol*abs(new) + 1e-15), new
+        done, x = ~(abs(new - x) > tol*abs(new)), new
         if done.all(): break
     return x
 
@@ -149,11 +152,11 @@ def _warn_unbounded(lost, var_w, var_b):
     warnings.warn(f"no fixed point at {lost.sum()} of {lost.size} points (var_w, var_b), first {pts}: "
                   "the variance grows without bound there, the answer is NaN", stacklevel=3)
 
-# %% ../nbs/02_meanfield.ipynb #76c31629
+# %% ../nbs/02_meanfield.ipynb #b5482be2
 def q_star(
     var_w, var_b,    # σ_w², σ_b², numbers or arrays that broadcast
-    act,             # activation
-    order=ORDER,     # quadrature nodes
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
 ):                   # q*, in the broadcast shape
     "The variance that deep layers settle at; NaN with a warning where they never settle"
     _check_vars(var_w, var_b)
@@ -168,27 +171,46 @@ def q_star(
         return newton(gap, np.sqrt(lo*hi), lo, hi)[None]
     return np.where(lo == 0, 0., blockwise(solve, var_w, var_b, lo, hi)[0])[()]
 
-# %% ../nbs/02_meanfield.ipynb #06ecbfcd
-def slopes(q, var_w, act, order=ORDER):
-    "χ_1 and V' at variance q"
-    _, chi, slope = blockwise(partial(line_moments, pair=act_pair(act), order=order), q)
-    return var_w*chi + 0*q, var_w*slope + 0*q
+# %% ../nbs/02_meanfield.ipynb #0f543245
+def _warn_order(err, order):
+    bad = err > 1e-6
+    if bad.any(): warnings.warn(f"quadrature of order {order} is off by up to {err[bad].max():.0e} at {bad.sum()} of {bad.size} points: raise `order`", stacklevel=4)
 
-def chi_1(var_w, var_b, act, order=ORDER):
+# %% ../nbs/02_meanfield.ipynb #61a802c0
+def slopes(
+    q,               # variance, number or array
+    var_w,           # σ_w²
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
+):                   # χ_1 and V', each in the broadcast shape
+    "The two slopes at variance q"
+    a, b = (blockwise(partial(line_moments, pair=act_pair(act), order=n), q) for n in (order, 2*order))
+    _warn_order(abs(a[:2]/np.where(b[:2] == 0, 1, b[:2]) - (b[:2] != 0)).max(0), order)
+    return var_w*a[1] + 0*q, var_w*a[2] + 0*q
+
+def chi_1(
+    var_w, var_b,    # σ_w², σ_b², numbers or arrays that broadcast
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
+):                   # χ_1 in the broadcast shape
     "Growth of a small difference, and of a squared gradient, per layer: above 1 chaos, below 1 order"
     return slopes(q_star(var_w, var_b, act, order), np.asarray(var_w), act, order)[0][()]
 
-# %% ../nbs/02_meanfield.ipynb #42f7bb34
+# %% ../nbs/02_meanfield.ipynb #95bd8175
 CRITICAL = 1e-9    # a slope this close to 1 is 1
 
-def length(factor):
+def decay_length(factor):
     "Layers in which what is multiplied by `factor` per layer falls to 1/e; ∞ from `factor` 1 on"
     factor = np.where(abs(factor) > 1 - CRITICAL, 1., abs(factor))
     with np.errstate(divide="ignore"): return (1/abs(np.log(factor)))[()]
 
-def xi_q(var_w, var_b, act, order=ORDER):
+def xi_q(
+    var_w, var_b,    # σ_w², σ_b², numbers or arrays that broadcast
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
+):                   # layers, in the broadcast shape
     "Layers over which the variance settles at q*"
-    return length(slopes(q_star(var_w, var_b, act, order), np.asarray(var_w), act, order)[1])
+    return decay_length(slopes(q_star(var_w, var_b, act, order), np.asarray(var_w), act, order)[1])
 
 # %% ../nbs/02_meanfield.ipynb #0ba6d15f
 def plane_rule(theta, order):
@@ -201,24 +223,24 @@ def plane_rule(theta, order):
     psi = (edges[:, :-1] + width*x/9).reshape(len(theta), -1)
     return np.cos([psi - theta/2, psi + theta/2]), (width*v/9).reshape(psi.shape), r, w*r*np.exp(-r**2/2)/np.pi
 
-# %% ../nbs/02_meanfield.ipynb #88885b15
+# %% ../nbs/02_meanfield.ipynb #97a5ebd9
 def plane_moments(
     q, theta,        # variance, angle between the inputs, (points,)
     pair,            # from `act_pair`
-    order=ORDER,     # quadrature nodes
+    order:int=ORDER, # quadrature nodes
 ):                   # three arrays, (points,)
     "½E[(φ_1-φ_2)²], E[φ_1 φ_2] and E[φ'_1 φ'_2] for two inputs at angle θ"
     u, v, r, w = plane_rule(theta, order)
     p, d = pair(np.sqrt(np.maximum(q, 1e-16))[:, None, None]*u[..., None]*r)
     return [((f@w)*v).sum(1) for f in ((p[0] - p[1])**2/2, p[0]*p[1], d[0]*d[1])]
 
-# %% ../nbs/02_meanfield.ipynb #cd580e1a
+# %% ../nbs/02_meanfield.ipynb #20fdbb22
 def correlation_map(
     c,               # correlation of two inputs' pre-activations, -1 to 1
     var_w, var_b,    # σ_w², σ_b²
-    act,             # activation
+    act:Callable,    # activation
     q=None,          # variance of both inputs; q* if not given
-    order=ORDER,     # quadrature nodes
+    order:int=ORDER, # quadrature nodes
 ):                   # correlation one layer on
     "The correlation map"
     if q is None: q = q_star(var_w, var_b, act, order)
@@ -238,7 +260,7 @@ def hermite_series(q, pair, order=ORDER, terms=96):
     "Coefficients a_n of φ(√q z) in Hermite polynomials, (points, terms)"
     return pair(np.sqrt(np.maximum(q, 1e-16))[:, None]*line_rule(order)[0])[0]@hermite_table(order, terms)
 
-# %% ../nbs/02_meanfield.ipynb #1ff33f40
+# %% ../nbs/02_meanfield.ipynb #964a2864
 def _start(q, var_w, pair, order):
     "1 - c* from the truncated series"
     a2 = hermite_series(q, pair, order).T**2*var_w/q
@@ -249,47 +271,63 @@ def _start(q, var_w, pair, order):
     return np.clip(1 - c, 1e-9, 1)[None]
 
 def _finish(q, var_w, eps, pair, order):
-    "c* and the slope of f there, from a start for eps = 1 - c*"
-    m = line_moments(q, pair, order)[0]
+    "c*, the slope of f there and the quadrature error, from a start for eps = 1 - c*"
     def gap(eps):
-        half_d2, product, slope = plane_moments(q, 2*np.arcsin(np.sqrt(eps/2)), pair, order)
-        chord = var_w*np.where(eps < .5, half_d2, m - product)/(q*eps)
+        half_d2, _, slope = plane_moments(q, 2*np.arcsin(np.sqrt(eps/2)), pair, order)
+        chord = var_w*half_d2/(q*eps)
         return chord - 1, (var_w*slope - chord)/eps
     eps = newton(gap, eps, np.zeros_like(q), np.full_like(q, 1 + 1e-6), tol=1e-6)
-    slope = var_w*plane_moments(q, 2*np.arcsin(np.sqrt(eps/2)), pair, order)[2]
-    return np.maximum(1 - eps, 0), np.minimum(slope, 1)
+    half_d2, product, slope = plane_moments(q, 2*np.arcsin(np.sqrt(eps/2)), pair, order)
+    return np.maximum(1 - eps, 0), np.minimum(var_w*slope, 1), abs((half_d2 + product)/line_moments(q, pair, order)[0] - 1)
 
-# %% ../nbs/02_meanfield.ipynb #b59f37d2
-def correlation_fixed_point(q, var_w, act, order=ORDER):
-    "c* at the variance q = q*, and the slope of the correlation map there"
-    q, var_w = np.broadcast_arrays(np.asarray(q, dtype=float), np.asarray(var_w, dtype=float))
-    slope = np.array(slopes(q, var_w, act, order)[0])
-    c, chaos = np.where(np.isnan(slope), np.nan, 1.), slope > 1 + CRITICAL
+# %% ../nbs/02_meanfield.ipynb #e8606237
+def correlation_fixed_point(q, chi, var_w, act, order=ORDER):
+    "c* and the slope of the correlation map there, given q* and χ_1"
+    q, slope, var_w = np.broadcast_arrays(*(np.array(a, dtype=float) for a in (q, chi, var_w)))
+    c, slope, chaos = np.where(np.isnan(slope), np.nan, 1.), slope.copy(), slope > 1 + CRITICAL
     if chaos.any():
         start, finish = (partial(f, pair=act_pair(act), order=order) for f in (_start, _finish))
         eps = blockwise(start, q[chaos], var_w[chaos], rows=1024)[0]
-        c[chaos], slope[chaos] = blockwise(finish, q[chaos], var_w[chaos], eps)
+        c[chaos], slope[chaos], err = blockwise(finish, q[chaos], var_w[chaos], eps)
+        _warn_order(err, order)
     return c, slope
 
-def c_star(var_w, var_b, act, order=ORDER):
-    "The correlation that all pairs of inputs end at: 1 in the ordered phase, below 1 in the chaotic one"
-    return correlation_fixed_point(q_star(var_w, var_b, act, order), var_w, act, order)[0][()]
+def _pair_fate(var_w, var_b, act, order):
+    q = q_star(var_w, var_b, act, order)
+    return correlation_fixed_point(q, slopes(q, np.asarray(var_w), act, order)[0], var_w, act, order)
 
-# %% ../nbs/02_meanfield.ipynb #b50aee84
+def c_star(
+    var_w, var_b,    # σ_w², σ_b², numbers or arrays that broadcast
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
+):                   # c* in the broadcast shape
+    "The correlation that all pairs of inputs end at: 1 in the ordered phase, below 1 in the chaotic one"
+    return _pair_fate(var_w, var_b, act, order)[0][()]
+
+# %% ../nbs/02_meanfield.ipynb #29be6211
 def xi_c(
     var_w, var_b,    # σ_w², σ_b², numbers or arrays that broadcast
-    act,             # activation
-    order=ORDER,     # quadrature nodes
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
 ):                   # layers, in the broadcast shape
     "Layers over which what is known about a pair of inputs decays: ∞ on the critical line"
-    return length(correlation_fixed_point(q_star(var_w, var_b, act, order), var_w, act, order)[1])
+    return decay_length(_pair_fate(var_w, var_b, act, order)[1])
 
-def trainable_depth(var_w, var_b, act, multiple=6, order=ORDER):
+def trainable_depth(
+    var_w, var_b,    # σ_w², σ_b², numbers or arrays that broadcast
+    act:Callable,    # activation
+    multiple:float=6,  # depth in correlation lengths
+    order:int=ORDER, # quadrature nodes
+):                   # layers, in the broadcast shape
     "Depth up to which theory expects training to work: `multiple` correlation lengths"
     return multiple*xi_c(var_w, var_b, act, order)
 
-# %% ../nbs/02_meanfield.ipynb #690df3ea
-def phase(var_w, var_b, act, order=ORDER):
+# %% ../nbs/02_meanfield.ipynb #351e92c1
+def phase(
+    var_w, var_b,    # σ_w², σ_b², numbers or arrays that broadcast
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
+):                   # strings, in the broadcast shape
     "'ordered', 'critical' or 'chaotic'; 'unbounded' where the variance has no fixed point"
     return _phase(np.asarray(chi_1(var_w, var_b, act, order)))[()]
 
@@ -297,57 +335,62 @@ def _phase(chi):
     "The phase that goes with χ_1"
     return np.select([np.isnan(chi), chi < 1 - CRITICAL, chi > 1 + CRITICAL], ["unbounded", "ordered", "chaotic"], "critical")
 
-# %% ../nbs/02_meanfield.ipynb #07b1f302
+# %% ../nbs/02_meanfield.ipynb #35b37f77
+def _line(q, act, order):
+    "σ_w², σ_b² of the condition χ_1 = 1 with fixed point q, and V' there, sensible or not"
+    m, chi, slope = blockwise(partial(line_moments, pair=act_pair(act), order=order), q)
+    var_b = q - m/chi
+    return 1/chi, np.where(abs(var_b) < 1e-13*q, 0., var_b), slope/chi
+
 def critical_line(
     q,               # variances along the line
-    act,             # activation
-    order=ORDER,     # quadrature nodes
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
 ):                   # (var_w, var_b), each in the shape of q; NaN where q is on no critical line
     "The point (σ_w², σ_b²) that is critical with fixed point q* = q"
-    m, chi, slope = blockwise(partial(line_moments, pair=act_pair(act), order=order), q)
-    var_w, var_b = 1/chi, q - m/chi
-    var_b = np.where(abs(var_b) < 1e-13*q, 0., var_b)
-    off = (var_b < 0) | (var_w*slope > 1 + CRITICAL)
+    var_w, var_b, slope = _line(q, act, order)
+    off = (var_b < 0) | (slope > 1 + CRITICAL)
     return np.where(off, np.nan, var_w)[()], np.where(off, np.nan, var_b)[()]
 
-# %% ../nbs/02_meanfield.ipynb #fb5e8bf2
+# %% ../nbs/02_meanfield.ipynb #01adf472
 def critical_var_w(
     var_b,           # σ_b², number or array
-    act,             # activation
-    order=ORDER,     # quadrature nodes
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
 ):                   # σ_w² on the critical line; NaN where the line does not reach var_b
     "The critical σ_w² at a given σ_b²"
-    pair = partial(critical_line, act=act, order=order)
-    with np.errstate(all="ignore"): line_b = pair(_scan)[1]
+    _check_vars(1., var_b)
+    with np.errstate(all="ignore"): line_b = _line(_scan, act, order)[1]
     def one(b):
         i = np.flatnonzero((line_b[:-1] <= b) & (b <= line_b[1:]))
         if not len(i): return np.nan
-        return pair(math.exp(brentq(lambda s: pair(math.exp(s))[1] - b, *np.log(_scan[i[0]:i[0]+2]), xtol=1e-14)))[0]
+        log_q = brentq(lambda s: _line(math.exp(s), act, order)[1] - b, *np.log(_scan[i[0]:i[0]+2]), xtol=1e-14)
+        return critical_line(math.exp(log_q), act, order)[0]
     return np.vectorize(one, otypes=[float])(var_b)[()]
 
-# %% ../nbs/02_meanfield.ipynb #9a46e536
+# %% ../nbs/02_meanfield.ipynb #8d6aaafa
 _names = dict(q_star="variance q* of deep layers", c_star="correlation c* that pairs of inputs end at", chi_1="growth χ_1 of small differences per layer",
               xi_q="length ξ_q over which the variance settles", xi_c="correlation length ξ_c", trainable_depth="depth up to which training should work",
               phase="phase")
 
 def mean_field(
     var_w, var_b,    # σ_w² and σ_b² along the two axes, numbers or 1-D arrays
-    act,             # activation
-    multiple=6,      # trainable depth in units of ξ_c
-    order=ORDER,     # quadrature nodes
+    act:Callable,    # activation
+    multiple:float=6,  # trainable depth in units of ξ_c
+    order:int=ORDER, # quadrature nodes
 )->xr.Dataset:       # dims (var_w, var_b)
     "Every mean-field quantity on the grid var_w × var_b"
     axes = dict(var_w=np.atleast_1d(var_w), var_b=np.atleast_1d(var_b))
     w, b = np.meshgrid(*axes.values(), indexing="ij")
     q = q_star(w, b, act, order)
     chi, slope = slopes(q, w, act, order)
-    c, chi_c = correlation_fixed_point(q, w, act, order)
-    values = q, c, chi, length(slope), length(chi_c), multiple*length(chi_c), _phase(chi)
+    c, chi_c = correlation_fixed_point(q, chi, w, act, order)
+    values = q, c, chi, decay_length(slope), decay_length(chi_c), multiple*decay_length(chi_c), _phase(chi)
     units = dict(xi_q="layers", xi_c="layers", trainable_depth="layers")
     return xr.Dataset({n: (axes.keys(), v, dict(long_name=_names[n], units=units.get(n, "1"))) for n, v in zip(_names, values)}, axes,
                       dict(act=getattr(act, "__name__", type(act).__name__), multiple=multiple, order=order))
 
-# %% ../nbs/02_meanfield.ipynb #8e0f9e90
+# %% ../nbs/02_meanfield.ipynb #a13c06d7
 def mode_gain(
     profile,         # share of the weight variance on each kernel tap, sums to 1
     shape,           # pixels along each axis of the kernel
@@ -355,38 +398,49 @@ def mode_gain(
     "How much of each Fourier mode one convolution keeps"
     return abs(np.fft.fftn(profile, s=np.atleast_1d(shape)))
 
-def xi_modes(profile, shape, var_w, var_b, act, order=ORDER):
+def xi_modes(
+    profile, shape,  # as for `mode_gain`
+    var_w, var_b,    # σ_w², σ_b², numbers
+    act:Callable,    # activation
+    order:int=ORDER, # quadrature nodes
+):                   # layers, (*shape)
     "Layers over which each Fourier mode of a pair's difference decays; mode 0 is the ξ_c of a dense network"
-    return length(correlation_fixed_point(q_star(var_w, var_b, act, order), var_w, act, order)[1]*mode_gain(profile, shape))
+    return decay_length(_pair_fate(var_w, var_b, act, order)[1]*mode_gain(profile, shape))
 
-# %% ../nbs/02_meanfield.ipynb #8328bce2
+# %% ../nbs/02_meanfield.ipynb #deba6866
+def residual_map(p, gamma, var_w, var_b, pair, var_v=1., var_a=0., order=ORDER):
+    "p and γ one residual layer on, and the growth of squared gradients through it; all (points,)"
+    q = var_w*p + var_b
+    theta = np.arccos(np.clip((var_w*gamma + var_b)/q, -1, 1))
+    m, chi, _ = line_moments(q, pair, order)
+    product = plane_moments(q, theta, pair, order)[1]
+    return p + var_v*m + var_a, gamma + var_v*product + var_a, 1 + var_v*var_w*chi
+
+# %% ../nbs/02_meanfield.ipynb #4bf077c1
 def residual_path(
-    depth,           # residual layers
-    var_w, var_b, act,
-    var_v=1., var_a=0.,    # variances of V and a
-    p=1., c=.5,      # variance and correlation of the inputs
-    order=ORDER,
+    depth:int,       # residual layers
+    var_w:float, var_b:float,    # σ_w², σ_b²
+    act:Callable,    # activation
+    var_v:float=1., var_a:float=0.,    # variances of V and a
+    p:float=1., c:float=.5,      # variance and correlation of the inputs
 )->xr.Dataset:       # over layer 0..depth
     "Variance, correlation and gradient growth along a residual network"
     _check_vars(var_w, var_b)
-    pair, gamma, growth, rows = act_pair(act), c*p, 1., []
-    for _ in range(depth + 1):
-        rows.append((p, gamma/p, growth))
-        q = np.array([var_w*p + var_b])
-        theta = np.arccos(np.minimum((var_w*gamma + var_b)/q, 1))
-        m, chi, _ = line_moments(q, pair, order)
-        p, gamma = (float(v + var_v*e[0] + var_a) for v, e in ((p, m), (gamma, plane_moments(q, theta, pair, order)[1])))
-        growth *= 1 + var_v*var_w*float(chi[0])
+    pair, p, gamma, growth = act_pair(act), np.array([p]), np.array([c*p]), np.ones(1)
+    rows = [(p, gamma/p, growth)]
+    for _ in range(depth):
+        p, gamma, g = residual_map(p, gamma, var_w, var_b, pair, var_v, var_a)
+        rows.append((p, gamma/p, growth := growth*g))
     names = dict(variance="variance p", correlation="correlation of the two inputs", growth="growth of squared gradients from this layer to the input")
-    return xr.Dataset({n: ("layer", v, dict(long_name=names[n], units="1")) for n, v in zip(names, np.array(rows).T)}, dict(layer=np.arange(depth + 1)))
+    return xr.Dataset({n: ("layer", v, dict(long_name=names[n], units="1")) for n, v in zip(names, np.array(rows)[..., 0].T)}, dict(layer=np.arange(depth + 1)))
 
-# %% ../nbs/02_meanfield.ipynb #e6df8756
+# %% ../nbs/02_meanfield.ipynb #a1b37ca2
 def residual_var_w(
-    depth,           # residual layers L
-    act,             # activation
-    growth=10.,      # squared gradients at the input over those at the output
-    var_b=0., var_v=1., var_a=0.,
-):                   # σ_w²
+    depth:int,       # residual layers L
+    act:Callable,    # activation
+    growth:float=10.,  # squared gradients at the input over those at the output
+    var_b:float=0., var_v:float=1., var_a:float=0.,    # the other variances
+)->float:            # σ_w²
     "The σ_w² at which squared gradients grow by `growth` over a residual network's depth"
     def gap(s): return math.log(float(residual_path(depth, math.exp(s), var_b, act, var_v, var_a).growth[-1])/growth)
     return math.exp(brentq(gap, math.log(1e-6), math.log(1e3), xtol=1e-8))
