@@ -150,12 +150,12 @@ def _measure(x, mean, steps):
         if dead == PATIENCE: break
     return np.array(rows), torch.stack(kls)
 
-# %% ../nbs/06_cascade.ipynb #424c3c31
+# %% ../nbs/06_cascade.ipynb #5311e63e
 LABELS = {"relative_entropy": ("relative entropy", "nats"),
           "differential_entropy": ("differential entropy", "nats per pixel"),
           "explained_variance": ("explained variance", "1"),
           "relative_entropy_ratio": ("relative entropy over its last value, median over images", "1"),
-          "correlation": ("correlation between the activations of different inputs", "1"),
+          "correlation": ("correlation between different inputs", "1"),
           "computed": ("fitted, not filled in after the signal had died", "1")}
 
 # %% ../nbs/06_cascade.ipynb #b67f3a7e
