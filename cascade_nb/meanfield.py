@@ -9,9 +9,10 @@ __all__ = ['ORDER', 'CRITICAL', 'act_pair', 'half_line', 'line_rule', 'line_mome
            'critical_line', 'critical_var_w', 'mean_field', 'mode_gain', 'xi_modes', 'residual_map', 'residual_path',
            'residual_var_w']
 
-# %% ../nbs/02_meanfield.ipynb #559732dd
+# %% ../nbs/02_meanfield.ipynb #877e2ea4
 import math, warnings
 from collections.abc import Callable
+from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache, partial
 import numpy as np
@@ -21,14 +22,20 @@ from scipy.optimize import brentq
 from torch import nn
 from .data import BadInput
 
-# %% ../nbs/02_meanfield.ipynb #2bf9a360
+# %% ../nbs/02_meanfield.ipynb #9641ff90
+@contextmanager
+def _one_thread():
+    n = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try: yield
+    finally: torch.set_num_threads(n)
+
 def _torch_pair(act):
     def pair(u):
-        with torch.inference_mode(False), torch.enable_grad():
+        with _one_thread(), torch.inference_mode(False), torch.enable_grad():
             t = torch.from_numpy(u).requires_grad_()
             y = act(t)
-            slope, = torch.autograd.grad(y.sum(), t)
-        return y.detach().numpy(), slope.numpy()
+            return y.detach().numpy(), torch.autograd.grad(y.sum(), t)[0].numpy()
     return pair
 
 # %% ../nbs/02_meanfield.ipynb #2281120a
