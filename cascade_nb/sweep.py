@@ -8,11 +8,10 @@ __all__ = ['NAMES', 'FORMAT', 'AHEAD', 'ALIKE', 'label_of', 'check_grid', 'one_t
            'worth_processes', 'pickled', 'Here', 'submitting', 'outcome', 'computed', 'Interrupted', 'named_images',
            'sweep_jobs', 'sweep', 'verdicts', 'best_start']
 
-# %% ../nbs/08_sweep.ipynb #e07e0634
+# %% ../nbs/08_sweep.ipynb #9e030427
 import inspect, itertools, json, math, os, random, re, signal, tempfile, threading, warnings, zlib
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache, partial
 from importlib.metadata import version
@@ -83,8 +82,8 @@ def check_grid(
         if k in ("var_w", "var_b"): _check_values(k, v)
     return {k: _check_values(k, v) for k, v in grid.items()}
 
-# %% ../nbs/08_sweep.ipynb #0242fc5a
-_LOCK, _INSIDE = threading.Lock(), []
+# %% ../nbs/08_sweep.ipynb #5bda0a07
+_LOCK, _INSIDE = threading.RLock(), []
 
 @contextmanager
 def one_thread():
@@ -178,11 +177,12 @@ def sweep_dataset(
     return ds.assign(done=(dims, done, {"long_name": "this point is finished", "units": "1"}),
                      error=(dims, np.array(errors, dtype=str).reshape(shape), {"long_name": "what went wrong"}))
 
-# %% ../nbs/08_sweep.ipynb #0274da8c
+# %% ../nbs/08_sweep.ipynb #53c3b6b8
 def checksum(
     packed:np.ndarray, # float32 (len(LABELS), layers)
     labels:list, # where in the grid it belongs
-) -> float: # a whole number below 2²⁴
+) -> int: # below 2²⁴
+    "What a point's columns and labels amount to"
     return zlib.crc32(packed.tobytes(), zlib.crc32(json.dumps(labels).encode())) & 0xFFFFFF
 
 # %% ../nbs/08_sweep.ipynb #17941643
@@ -228,22 +228,26 @@ def _fetch(self:Store, keys):
             if isinstance(v, Exception) and not isinstance(v, KeyError): raise v
             yield None if isinstance(v, KeyError) else v
 
-# %% ../nbs/08_sweep.ipynb #8a9a4af6
+# %% ../nbs/08_sweep.ipynb #2be8b306
+@patch
+def _taken(self:Store):
+    "Does something stand there already?"
+    if self.remote is not None or not os.path.lexists(self.where): return False
+    return not os.path.isdir(self.where) or any(not n.startswith(".") for n in os.listdir(self.where))
+
+# %% ../nbs/08_sweep.ipynb #2c982f60
 @patch
 def open(self:Store) -> dict: # settings; empty where nothing is stored yet
     "Read grid and settings as they stand now"
-    group, text = self._fetch([".zgroup", ".zattrs"])
-    if group is None and self.remote is None and Path(self.where).exists() and (not Path(self.where).is_dir() or os.listdir(self.where)):
-        raise BadInput(f"{self.where} exists and is no store of a sweep: give another place")
-    try: attrs = json.loads(text or "{}")
+    try: attrs = json.loads(next(self._fetch([".zattrs"])) or "{}")
     except ValueError: raise BadInput(f"{self.where}: the settings (.zattrs) are damaged: restore that file, or give another place") from None
     if (f := attrs.get("store_format", FORMAT)) != FORMAT:
         raise BadInput(f"{self.where} was written by cascade_nb {attrs.get('version_cascade_nb')} in store format {f}, this version reads format {FORMAT}: use that version, or give another place")
-    if attrs and "grid" not in attrs: raise BadInput(f"{self.where} is a zarr group, but no store of a sweep: give another place")
-    self.grid, self.layers = attrs.pop("grid", {}), attrs.pop("layers", None)
+    if "store_format" not in attrs and (attrs or self._taken()): raise BadInput(f"{self.where} exists and is no store of a sweep: give another place")
+    self.grid, self.layers = dict(attrs.pop("grid", [])), attrs.pop("layers", None)
     return attrs
 
-# %% ../nbs/08_sweep.ipynb #92d9b419
+# %% ../nbs/08_sweep.ipynb #63ebf641
 _FREE = ("version_torch", "version_numpy") # may differ from call to call
 
 @patch
@@ -253,7 +257,7 @@ def check(self:Store,
 ):
     "Read the store, and raise `BadInput` where it was made with other settings"
     had = self.open()
-    if not had: return had
+    if not self.grid: return {}
     if set(self.grid) != set(dims): raise BadInput(f"{self.where} varies {', '.join(self.grid)}, this call {', '.join(dims)}: vary the same, or give another place")
     both = lambda k: k in had and k in settings or not k.startswith("data_crc32_")
     odd = [k for k in settings | had if k not in (*_FREE, "store_format") and both(k) and had.get(k) != settings.get(k)]
@@ -267,7 +271,7 @@ def _writing(where):
     try: yield
     except OSError as e: raise BadInput(f"{where} cannot be written ({e.strerror or e}): what is finished there stays; mend that and call again, or give another place") from e
 
-# %% ../nbs/08_sweep.ipynb #24a5c5d1
+# %% ../nbs/08_sweep.ipynb #22c6438d
 @patch
 def reserve(self:Store,
     grid:dict, # argument → labels
@@ -282,8 +286,9 @@ def reserve(self:Store,
         if more == self.grid and had == (settings := {**had, **settings, "store_format": FORMAT}): return
         self.layers = self.layers or layers
         g = zarr.open_group(self.where, mode="a", **_V2)
+        if not had: g.attrs.put({"store_format": FORMAT}) # the place is ours, whatever happens next
         self._make_room(g, more)
-        g.attrs.put({**had, **settings, "store_format": FORMAT, "layers": self.layers, "grid": more})
+        g.attrs.put({**had, **settings, "store_format": FORMAT, "layers": self.layers, "grid": list(more.items())}) # zarr 2 sorts what is in a dict
         self.grid = more
 
 # %% ../nbs/08_sweep.ipynb #8b0cf9fc
@@ -295,13 +300,14 @@ def _locked(self:Store):
     p.parent.mkdir(parents=True, exist_ok=True)
     return FileLock(p.with_name(f".{p.name}.lock"))
 
-# %% ../nbs/08_sweep.ipynb #d62971aa
+# %% ../nbs/08_sweep.ipynb #e2b767c7
 def _array(g, name, dims, shape, chunks, dtype, fill):
     "An array of the group, made or enlarged"
     if name in g: g[name].resize(shape)
     else: zarr.create(store=g.store, path=name, shape=shape, chunks=chunks, dtype=dtype, fill_value=fill, compressor=None, **_V2)
     g[name].attrs["_ARRAY_DIMENSIONS"] = list(dims)
 
+# %% ../nbs/08_sweep.ipynb #cdea7b58
 @patch
 def _make_room(self:Store, g, grid):
     "Arrays as large as `grid`, and the labels beside them for whoever opens the group with xarray alone"
@@ -314,13 +320,14 @@ def _make_room(self:Store, g, grid):
         zarr.create(store=g.store, path=k, shape=v.shape, chunks=v.shape, dtype=v.dtype, fill_value=None, compressor=None, overwrite=True, **_V2)[:] = v
         g[k].attrs["_ARRAY_DIMENSIONS"] = [k]
 
-# %% ../nbs/08_sweep.ipynb #7b30d965
+# %% ../nbs/08_sweep.ipynb #0c05032d
 @patch
 def _at(self:Store, point):
     "Where a point stands, or None"
     try: return tuple(labels.index(v) for labels, v in zip(self.grid.values(), point, strict=True))
     except ValueError: return None
 
+# %% ../nbs/08_sweep.ipynb #d753c480
 @patch
 def _files(self:Store, points, array, tail=()):
     "Yield (point, place, bytes) for those of `points` that have a file in `array`"
@@ -328,7 +335,7 @@ def _files(self:Store, points, array, tail=()):
     files = self._fetch([f"{array}/{'.'.join(map(str, (*at, *tail)))}" for at in ats.values()])
     yield from ((p, at, v) for (p, at), v in zip(ats.items(), files) if v is not None)
 
-# %% ../nbs/08_sweep.ipynb #165453f4
+# %% ../nbs/08_sweep.ipynb #b04188d6
 @patch
 def read(self:Store,
     points, # tuples of labels
@@ -338,6 +345,7 @@ def read(self:Store,
         cols = opened(chunk, [v[i] for v, i in zip(self.grid.values(), at)])
         if cols is not None: yield p, cols
 
+# %% ../nbs/08_sweep.ipynb #517884d2
 @patch
 def errors(self:Store,
     points, # tuples of labels
@@ -345,13 +353,14 @@ def errors(self:Store,
     "What went wrong at those that failed"
     return {p: v.decode("utf-32-le", "replace").rstrip("\0") for p, _, v in self._files(points, "error")}
 
-# %% ../nbs/08_sweep.ipynb #fee3cb1b
+# %% ../nbs/08_sweep.ipynb #53aaa644
 @patch
 def keep(self:Store,
     point:tuple, # its labels
     result, # its columns, or the text of what went wrong
 ):
     "Write a point, whole or not at all"
+    if not isinstance(result, str) and result.shape[-1] != self.layers: result = f"at {point}: this network has {result.shape[-1]} layers, others have {self.layers}: sweep over arguments that leave the depth alone"
     at, failed = self._at(point), isinstance(result, str)
     with _writing(self.where):
         a = zarr.open_array(self.where, path="error" if failed else "profile", mode="r+", **_V2)
@@ -370,7 +379,7 @@ def dataset(self:Store,
     failed = self.errors([p for p, v in left.items() if v is not None])
     return sweep_dataset(grid, packed, [failed.get(p, "") for p in points], settings)
 
-# %% ../nbs/08_sweep.ipynb #30f705d6
+# %% ../nbs/08_sweep.ipynb #bbb99865
 def open_sweep(
     store, # a path or URL that `sweep` was given
 ) -> xr.Dataset: # what is finished so far; NaN elsewhere
@@ -378,8 +387,8 @@ def open_sweep(
     s = Store(store)
     settings = s.open()
     if not s.grid: raise BadInput(f"{s.where} holds no sweep: run sweep(..., store=...) there first")
-    ordered = {k: v if isinstance(v[0], str) else sorted(v) for k, v in s.grid.items()}
-    return s.dataset({k: ordered[k] for k in s.grid}, settings) if list(ordered.values()) == list(s.grid.values()) else s.dataset(s.grid, settings).sel(ordered)
+    ds = s.dataset(s.grid, settings)
+    return ds.sortby([k for k in s.grid if ds[k].dtype.kind in "biuf"])
 
 # %% ../nbs/08_sweep.ipynb #14735b0c
 def cores() -> int: # at least 1
@@ -406,12 +415,13 @@ def _unpacked(parcel): return cloudpickle.loads(parcel if isinstance(parcel, byt
 
 def _sent(parcel, point): return columns_of(point, **_unpacked(parcel))
 
-# %% ../nbs/08_sweep.ipynb #714c5e63
+# %% ../nbs/08_sweep.ipynb #a54a04c7
 def _start_worker():
     "Runs once in a new process"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
 
+# %% ../nbs/08_sweep.ipynb #0d77b89d
 @contextmanager
 def _processes(workers, shared):
     "How to submit to a pool that does not outlive an error"
@@ -425,15 +435,21 @@ def _processes(workers, shared):
             for p in set(active_children()) - before: p.terminate()
             raise
 
-# %% ../nbs/08_sweep.ipynb #ce0d92e9
+# %% ../nbs/08_sweep.ipynb #e12b4931
+def _to_dask(client, executor, shared):
+    "How to submit to Dask's workers, the first of which may still have to start"
+    blob = pickled(shared)
+    client.wait_for_workers(1)
+    return partial(executor.submit, _sent, client.scatter(blob, broadcast=True))
+
 @contextmanager
 def _dask(address, shared):
     "How to submit to the workers of a Dask scheduler"
     try: from distributed import Client
     except ImportError: raise BadInput(f"executor={address!r} needs Dask: pip install 'cascade_nb[distributed]'") from None
-    with Client(address) as client:
-        yield partial(client.get_executor().submit, _sent, client.scatter(pickled(shared), broadcast=True))
+    with Client(address) as client: yield _to_dask(client, client.get_executor(), shared)
 
+# %% ../nbs/08_sweep.ipynb #19fe7a0f
 class Here(Executor):
     "Does at once what it is given"
     def submit(self, fn, /, *args, **kwargs):
@@ -441,7 +457,7 @@ class Here(Executor):
         f.set_result(fn(*args, **kwargs))
         return f
 
-# %% ../nbs/08_sweep.ipynb #e4896493
+# %% ../nbs/08_sweep.ipynb #1f0b6e44
 AHEAD = 500 # points that wait at a Dask scheduler, at most
 
 @contextmanager
@@ -458,7 +474,7 @@ def submitting(
     elif isinstance(executor, str) and "://" in executor:
         with _dask(executor, shared) as submit: yield submit, AHEAD
     elif client := getattr(executor, "_client", None): # Dask's `Client.get_executor()`
-        yield partial(executor.submit, _sent, client.scatter(pickled(shared), broadcast=True)), AHEAD
+        yield _to_dask(client, executor, shared), AHEAD
     elif hasattr(executor, "submit"): yield partial(executor.submit, _sent, pickled(shared)), 2*workers
     else: raise BadInput(f"unknown executor {executor!r}: choose 'serial', 'processes', a Dask scheduler's address such as 'tcp://...', or give a concurrent.futures.Executor")
 
@@ -471,12 +487,15 @@ def outcome(
     if isinstance(e, BrokenExecutor): return "a worker process died: out of memory, killed, or unable to import what the builder needs; executor='serial' shows the error"
     return f.result() if e is None else f"{type(e).__name__}: {e}"
 
-# %% ../nbs/08_sweep.ipynb #28d58617
+# %% ../nbs/08_sweep.ipynb #f73ec1f0
 def _submitted(submit, job):
     try: return submit(job)
-    except BrokenExecutor as e: (f := Future()).set_exception(e)
-    return f
+    except BrokenExecutor as e:
+        f = Future()
+        f.set_exception(e)
+        return f
 
+# %% ../nbs/08_sweep.ipynb #d61f50d2
 def _in_one_pool(submit, ahead, jobs, todo, skip):
     "Yield (point, future) as they finish, drawing from `todo` until it is empty or the pool breaks"
     waiting, broken = {}, False
@@ -491,7 +510,7 @@ def _in_one_pool(submit, ahead, jobs, todo, skip):
     finally:
         for f in waiting: f.cancel()
 
-# %% ../nbs/08_sweep.ipynb #7129931e
+# %% ../nbs/08_sweep.ipynb #c5e70e86
 def computed(
     executor, # see `sweep`
     workers:int|None, # see `submitting`
@@ -501,15 +520,16 @@ def computed(
     skip=lambda p: False, # asked just before a point is begun: has somebody else done it?
 ):
     "Yield (point, outcome) in the order they finish; None for skipped points"
-    todo = deque(todo)
-    while todo:
+    todo, barren = deque(todo), 0
+    while todo and barren < 2:
         sound = False
         with submitting(executor, workers, shared) as (submit, ahead):
             for p, f in _in_one_pool(submit, ahead, jobs, todo, skip):
                 result = f and outcome(f)
                 sound |= f is None or not f.cancelled() and f.exception() is None
                 yield p, result
-        if todo and not sound: raise BrokenProcessPool(result)
+        barren = 0 if sound else barren + 1
+    yield from ((p, result) for p in todo)
 
 # %% ../nbs/08_sweep.ipynb #d55ac755
 class Interrupted(KeyboardInterrupt):
@@ -519,7 +539,7 @@ class Interrupted(KeyboardInterrupt):
         super().__init__(f"interrupted: {how}")
         self.dataset = dataset
 
-# %% ../nbs/08_sweep.ipynb #030fae47
+# %% ../nbs/08_sweep.ipynb #cfaa3653
 def _images(data, n_train, n_test):
     "Images to fit and to measure on"
     train, test = (data.x_train, data.x_test) if isinstance(data, Data) else (data[:-n_test], data[-n_test:])
@@ -529,6 +549,7 @@ def _images(data, n_train, n_test):
         if not x.isfinite().all(): raise BadInput(f"the images to {k} on hold NaN or infinite pixels: clean the data first")
     return train.contiguous(), test.contiguous()
 
+# %% ../nbs/08_sweep.ipynb #51efa592
 def named_images(
     data, # a `Data`, images (N, *shape), or a list of `Data`
     n_train:int, # images to fit decoders on
@@ -557,7 +578,7 @@ def sweep_jobs(
         jobs[tuple(map(label_of, values))] = {**n_in, **fixed, **args}, data
     return jobs
 
-# %% ../nbs/08_sweep.ipynb #689a32c2
+# %% ../nbs/08_sweep.ipynb #72781ba3
 def _first_net(make_net, args):
     "The first network that can be built, or None and the first error"
     error = None
@@ -567,6 +588,7 @@ def _first_net(make_net, args):
         except Exception as e: error = error or e
     return None, error
 
+# %% ../nbs/08_sweep.ipynb #5c013d2b
 def _settled(ds):
     "Say what failed"
     failed = ds.error.values[~ds.done.values & (ds.error.values != "")]
@@ -586,7 +608,7 @@ def _fill(store, jobs, todo, progress, **how):
             bar.set_postfix(failed=failed, refresh=False)
             bar.update()
 
-# %% ../nbs/08_sweep.ipynb #f319e375
+# %% ../nbs/08_sweep.ipynb #c6c52b9e
 def _settings(make_net, grid, fixed, images, cascade):
     "All that a store must agree with"
     name, (train, test) = next(iter(images.items()))
@@ -595,7 +617,8 @@ def _settings(make_net, grid, fixed, images, cascade):
     n_in = {"n_in": train[0].numel()} if one and "n_in" in inspect.signature(make_net).parameters else {}
     return sweep_attrs(make_net, grid, {**n_in, **fixed}, **cascade, **one, n_train=len(train), n_test=len(test), **crcs)
 
-def _run(store, labels, settings, jobs, shared, executor, workers, retry_failed, progress, patient):
+# %% ../nbs/08_sweep.ipynb #0c6637a8
+def _run(store, labels, settings, jobs, shared, executor, retry_failed, shuffled, **how):
     "Bring a store to hold all `jobs`"
     found = {p for p, _ in store.read(jobs)}
     failed = {} if retry_failed else store.errors(set(jobs) - found)
@@ -605,11 +628,11 @@ def _run(store, labels, settings, jobs, shared, executor, workers, retry_failed,
     if net is None and not store.grid: raise BadInput(f"no network of this grid can be built: {error}") from error
     layers = store.layers if net is None else len(Cascade(net, **shared["cascade"]).stages)
     store.reserve(labels, layers, settings)
-    executor = executor or ("processes" if net and worth_processes(net, len(todo), len(next(iter(shared["images"].values()))[0])) else "serial")
-    if patient: random.Random().shuffle(todo)
-    _fill(store, jobs, todo, progress, executor=executor, workers=workers, shared=shared)
+    executor = executor or ("processes" if net and worth_processes(net, len(todo), settings["n_train"]) else "serial")
+    if shuffled: random.Random().shuffle(todo)
+    _fill(store, jobs, todo, executor=executor, shared=shared, **how)
 
-# %% ../nbs/08_sweep.ipynb #0c977e17
+# %% ../nbs/08_sweep.ipynb #758ada25
 def sweep(
     make_net, # builder of networks, such as `mlp`
     grid:dict, # its arguments that vary: name → values
@@ -635,8 +658,9 @@ def sweep(
         kept.check(settings, grid)
         jobs = sweep_jobs(make_net, {k: grid[k] for k in kept.grid or grid}, fixed, images)
         result = lambda: kept.dataset({k: labels[k] for k in kept.grid}, kept.open()).transpose(*labels, "layer")
-        try: _run(kept, labels, settings, jobs, dict(make_net=make_net, images=images, cascade=cascade), executor, workers, retry_failed, progress, bool(store))
-        except KeyboardInterrupt: raise Interrupted((ds := kept.grid and result()) and ds.done.any() and ds or None, store) from None
+        shared = dict(make_net=make_net, images=images, cascade=cascade)
+        try: _run(kept, labels, settings, jobs, shared, executor, retry_failed, bool(store), workers=workers, progress=progress)
+        except KeyboardInterrupt: raise Interrupted(result() if any(kept.read(jobs)) else None, store) from None
         return _settled(result())
 
 # %% ../nbs/08_sweep.ipynb #a62b01c8
