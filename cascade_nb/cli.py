@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['VAR_W', 'QUICK', 'ACTIVATIONS', 'parse', 'save_phase', 'run_phase', 'cascade_phase']
 
-# %% ../nbs/12_cli.ipynb #60ceda0e
+# %% ../nbs/12_cli.ipynb #382adaef
 import argparse, os, sys, time
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import matplotlib.pyplot as plt
 import torch
@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
     "Errors in one line, exit code 2"
     def error(self, message): self.exit(2, f"{self.prog}: {message}\n")
 
-# %% ../nbs/12_cli.ipynb #29b4f41a
+# %% ../nbs/12_cli.ipynb #5385d885
 def _parser():
     p = _Parser("cascade_phase", description="Phase diagram of a deep network at initialisation, and the depth to which it can be trained.",
                 formatter_class=argparse.ArgumentDefaultsHelpFormatter)
@@ -50,7 +50,7 @@ def _parser():
     add("--inputs", type=int, default=2048, help="images that decoders are fitted on")
     add("--test-inputs", type=int, default=500, help="images that are measured on")
     add("--out", default=".", help="folder for the picture and the data")
-    add("--threads", type=int, default=cores(), help="networks computed side by side, a thread each")
+    add("--threads", type=int, default=cores(), help="networks computed side by side, one thread each")
     add("--quick", action="store_true", help="a small network instead: " + ", ".join(f"{k} {v if k != 'var_w' else len(v)}" for k, v in QUICK.items()))
     return p
 
@@ -110,19 +110,20 @@ def _table(ds):
         yield f"{p.Index:8.4g}  {depth:>18}  {p.phase}"
     if v.depth.notnull().any(): yield f"\nstart from σ_w² = {best_start(ds)['var_w']:g} (σ_b² = {ds.net_var_b:g})"
 
-# %% ../nbs/12_cli.ipynb #f9d936fb
+# %% ../nbs/12_cli.ipynb #55e33098
 def _sweep(o):
     d = load_dataset(o.data, root=o.root, grey=o.grey)
-    executor = "serial" if o.threads == 1 or o.quick else "processes"
-    return sweep(mlp, {"var_w": o.var_w, "seed": range(o.seeds)}, d, executor, workers=o.threads, solver=o.solver, noise=o.noise,
-                 n_train=o.inputs, n_test=o.test_inputs, depth=o.depth, width=o.width, var_b=o.var_b, act=ACTIVATIONS[o.activation], shape=o.net)
+    pool = ThreadPoolExecutor(o.threads)
+    try: return sweep(mlp, {"var_w": o.var_w, "seed": range(o.seeds)}, d, pool, workers=o.threads, solver=o.solver, noise=o.noise,
+                      n_train=o.inputs, n_test=o.test_inputs, depth=o.depth, width=o.width, var_b=o.var_b, act=ACTIVATIONS[o.activation], shape=o.net)
+    finally: pool.shutdown(wait=False, cancel_futures=True)
 
 # %% ../nbs/12_cli.ipynb #85ad0e03
 def _report(ds, folder, seconds):
     print("\n".join(_table(ds)))
     print("\nwritten: " + "\n         ".join(str(p) for p in save_phase(ds, folder)) + f"\n{seconds:.0f} s")
 
-# %% ../nbs/12_cli.ipynb #bdb7773b
+# %% ../nbs/12_cli.ipynb #a5e808de
 def run_phase(
     argv, # words of the command line
 ) -> int: # exit code: 0, 2 for what the user can mend, 130 after Ctrl-C
@@ -132,7 +133,6 @@ def run_phase(
         folder = _writable(o.out)
         _report(_sweep(o), folder, time.time() - start)
     except BadInput as e: return print(f"cascade_phase: {e}", file=sys.stderr) or 2
-    except BrokenProcessPool as e: return print(f"cascade_phase: {e}", file=sys.stderr) or 1
     except Interrupted as e:
         print("\ncascade_phase: stopped; " + ("no network was finished" if e.dataset is None else "what is finished:"), file=sys.stderr)
         if e.dataset is not None: _report(e.dataset, folder, time.time() - start)
@@ -140,7 +140,10 @@ def run_phase(
     except KeyboardInterrupt: return print("\ncascade_phase: stopped", file=sys.stderr) or 130
     return 0
 
-# %% ../nbs/12_cli.ipynb #942a4d06
+# %% ../nbs/12_cli.ipynb #e516c6ca
 def cascade_phase():
     "Phase diagram of a deep network at initialisation (the console command)"
-    sys.exit(run_phase(sys.argv[1:]))
+    code = run_phase(sys.argv[1:])
+    sys.stdout.flush()
+    if code == 130: os._exit(code) # threads at work would hold a normal exit back
+    sys.exit(code)

@@ -13,14 +13,16 @@ import torch
 from torch import Tensor
 from .data import BadInput
 
-# %% ../nbs/04_decoders.ipynb #c6637a35
+# %% ../nbs/04_decoders.ipynb #4980bdcb
 def product(
     a:Tensor, # (n, k)
     b:Tensor, # (k, m)
 ) -> Tensor: # (n, m)
     "`a @ b`; on a CPU through NumPy, which does half the work where `a` is `b.T`"
     if a.device.type != "cpu": return a @ b
-    with np.errstate(all="ignore"): return torch.from_numpy(a.numpy() @ b.numpy())
+    out = torch.empty(len(a), b.shape[1], dtype=a.dtype)
+    with np.errstate(all="ignore"): np.matmul(a.numpy(), b.numpy(), out=out.numpy())
+    return out
 
 # %% ../nbs/04_decoders.ipynb #38f39326
 class Moments:
