@@ -5,7 +5,7 @@ from .nets import init_normal_, mlp, softmax_then_cross_entropy
 from .meanfield import chi_1, c_star, critical_line, mean_field, phase, q_star, trainable_depth, xi_c, xi_q
 from .entropy import cutoff, differential_entropy, explained_variance, relative_entropy
 from .cascade import Cascade
-from .sweep import Interrupted, best_start, sweep, verdicts
+from .sweep import Interrupted, best_start, open_sweep, sweep, verdicts
 from .plot import image_rows, phase_diagram, profile_plot
 
 __all__ = [
@@ -18,7 +18,7 @@ __all__ = [
     # what they keep of an image
     "Cascade", "relative_entropy", "differential_entropy", "explained_variance", "cutoff",
     # over a grid of initialisations
-    "sweep", "verdicts", "best_start", "Interrupted",
+    "sweep", "open_sweep", "verdicts", "best_start", "Interrupted",
     # pictures
     "phase_diagram", "profile_plot", "image_rows",
 ]

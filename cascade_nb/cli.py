@@ -30,7 +30,7 @@ class _Parser(argparse.ArgumentParser):
     "Errors in one line, exit code 2"
     def error(self, message): self.exit(2, f"{self.prog}: {message}\n")
 
-# %% ../nbs/12_cli.ipynb #5385d885
+# %% ../nbs/12_cli.ipynb #ba06a445
 def _parser():
     p = _Parser("cascade_phase", description="Phase diagram of a deep network at initialisation, and the depth to which it can be trained.",
                 formatter_class=argparse.ArgumentDefaultsHelpFormatter)
@@ -48,7 +48,7 @@ def _parser():
     add("--solver", default="ridge", choices=SOLVERS, help="closed form, or the paper's epoch of Adam")
     add("--noise", type=float, default=1e-3, help="ridge's noise floor λ, activation²")
     add("--inputs", type=int, default=2048, help="images that decoders are fitted on")
-    add("--test-inputs", type=int, default=500, help="images that are measured on")
+    add("--test-inputs", type=int, default=250, help="images that are measured on")
     add("--out", default=".", help="folder for the picture and the data")
     add("--threads", type=int, default=cores(), help="networks computed side by side, one thread each")
     add("--quick", action="store_true", help="a small network instead: " + ", ".join(f"{k} {v if k != 'var_w' else len(v)}" for k, v in QUICK.items()))

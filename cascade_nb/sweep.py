@@ -137,13 +137,13 @@ def columns_of(
 NAMES = {"var_w": "weight variance σ_w²", "var_b": "bias variance σ_b²", "seed": "seed of the initialisation",
          "width": "units a layer", "data": "images"}
 
-# %% ../nbs/08_sweep.ipynb #c81f9f62
+# %% ../nbs/08_sweep.ipynb #1cc1776f
 def code_crc(
     code, # a function's `__code__`
-) -> int: # the same for the same code
+) -> str: # the same for the same code
     "Checksum of what a function does, not of where it stands"
     inner = [code_crc(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
-    return zlib.crc32(repr((code.co_code, code.co_names, inner)).encode())
+    return f"{zlib.crc32(repr((code.co_code, code.co_names, inner)).encode()):08x}"
 
 # %% ../nbs/08_sweep.ipynb #d5be8fe1
 def sweep_attrs(
@@ -596,11 +596,11 @@ def _settled(ds):
     if len(failed): warnings.warn(f"{len(failed)} of {ds.done.size} points failed, the first {failed[0]}. All are in the result's `error`; retry_failed=True tries them again", stacklevel=3)
     return ds
 
-# %% ../nbs/08_sweep.ipynb #284416ea
+# %% ../nbs/08_sweep.ipynb #25672b09
 def _fill(store, jobs, todo, progress, **how):
     "Compute points and keep them"
     failed, skip = 0, lambda p: any(store.read([p]))
-    with tqdm(total=len(jobs), initial=len(jobs) - len(todo), desc="networks", unit="net", disable=not progress) as bar, \
+    with one_thread(), tqdm(total=len(jobs), initial=len(jobs) - len(todo), desc="networks", unit="net", disable=not progress) as bar, \
          closing(computed(jobs=jobs, todo=todo, skip=skip, **how)) as results:
         for p, result in results:
             if result is not None: store.keep(p, result)
@@ -608,11 +608,11 @@ def _fill(store, jobs, todo, progress, **how):
             bar.set_postfix(failed=failed, refresh=False)
             bar.update()
 
-# %% ../nbs/08_sweep.ipynb #c6c52b9e
+# %% ../nbs/08_sweep.ipynb #537b83fd
 def _settings(make_net, grid, fixed, images, cascade):
     "All that a store must agree with"
     name, (train, test) = next(iter(images.items()))
-    crcs = {f"data_crc32_{k}": zlib.crc32(b.cpu().numpy(), zlib.crc32(a.cpu().numpy())) for k, (a, b) in images.items()}
+    crcs = {f"data_crc32_{k}": f"{zlib.crc32(b.cpu().numpy(), zlib.crc32(a.cpu().numpy())):08x}" for k, (a, b) in images.items()}
     one = {} if "data" in grid else {"data": name}
     n_in = {"n_in": train[0].numel()} if one and "n_in" in inspect.signature(make_net).parameters else {}
     return sweep_attrs(make_net, grid, {**n_in, **fixed}, **cascade, **one, n_train=len(train), n_test=len(test), **crcs)
