@@ -1,0 +1,160 @@
+"""The built site in headless Chromium, as a reader meets it. `browser.py SITE [--shots FOLDER]`
+Ends with "N passed, N failed"; exit code 1 if anything failed."""
+import argparse, functools, http.server, shutil, sys, threading, traceback
+from contextlib import contextmanager
+from pathlib import Path
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import sync_playwright
+
+FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
+DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+SHOTS = ("index", "cascade", "plot", "widgets", "explorer")
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args): pass
+
+@contextmanager
+def served(folder):
+    "The address of `folder` on this machine"
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=str(folder)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try: yield f"http://127.0.0.1:{server.server_port}/"
+    finally: server.shutdown()
+
+@contextmanager
+def opened(browser, url, **options):
+    "A page, which must ask nobody but its own site and print no error"
+    page, odd = browser.new_page(**options), []
+    site = "/".join(url.split("/")[:3])
+    page.on("request", lambda r: odd.append(f"request to {r.url[:200]}") if not r.url.startswith((site, site.replace("http", "ws", 1), "data:", "blob:")) else None)
+    page.on("console", lambda m: odd.append(f"console: {m.text[:200]}") if m.type == "error" else None)
+    page.on("pageerror", lambda e: odd.append(f"error: {str(e)[:200]}"))
+    page.goto(url, wait_until="load")
+    try: yield page
+    finally: page.close()
+    assert not odd, odd
+
+def shown(player):
+    "Text of the one frame that a player shows"
+    frames = player.locator("img:visible")
+    assert frames.count() == 1, f"{frames.count()} frames are visible"
+    assert frames.evaluate("i => i.complete && i.naturalWidth > 50"), "the frame is no picture"
+    return frames.get_attribute("alt")
+
+def drag(page, slider, share):
+    "Take the slider's handle where it is, to `share` of its length"
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    lo, hi, at = (float(slider.evaluate(f"s => s.{k}")) for k in ("min", "max", "value"))
+    x = lambda s: box["x"] + 8 + (box["width"] - 16)*s
+    y = box["y"] + box["height"]/2
+    page.mouse.move(x((at - lo)/(hi - lo)), y); page.mouse.down()
+    page.mouse.move(x(share), y, steps=5); page.mouse.up()
+
+def player_moves(page, player):
+    "Each slider of a player changes the picture by key, by drag and by its button"
+    for row in player.locator(".slider").all():
+        slider, button = row.locator("input"), row.locator("button")
+        seen = [shown(player)]
+        def moved(how):
+            seen.append(shown(player))
+            assert seen[-1] != seen[-2], f"{how} changed nothing: {seen[-1]}"
+            assert player.locator("figcaption").inner_text() == seen[-1]
+        slider.focus()
+        slider.press("ArrowLeft" if slider.input_value() == slider.get_attribute("max") else "ArrowRight"); moved("a key")
+        far = float(slider.input_value()) < float(slider.get_attribute("max"))/2
+        drag(page, slider, far); moved("a drag")
+        button.click(); page.wait_for_timeout(1.5*float(player.get_attribute("data-interval"))); moved("play")
+        button.click(); still = shown(player)
+        page.wait_for_timeout(1.2*float(player.get_attribute("data-interval")))
+        assert shown(player) == still, "it plays on after it was stopped"
+
+def every_page(browser, base, pages):
+    "Pages load, ask nobody else, and their pictures have a text"
+    for p in pages:
+        with opened(browser, base + p, viewport=DESKTOP) as page:
+            assert page.locator("h1").count() == 1, f"{p}: {page.locator('h1').count()} titles"
+            bare = page.locator("main img:not([alt]), main img[alt='']").count()
+            assert not bare, f"{p}: {bare} pictures without a text"
+            assert not page.locator(".katex-error").count(), f"{p}: maths that KaTeX cannot read"
+
+def every_player(browser, base, pages):
+    "Players move"
+    n = 0
+    for p in pages:
+        if "cascade-player" not in Path(SITE, p).read_text(encoding="utf-8"): continue
+        with opened(browser, base + p, viewport=DESKTOP) as page:
+            for player in page.locator(".cascade-player").all(): player_moves(page, player); n += 1
+    assert n >= 3, f"only {n} players on the site"
+    print(n, "players")
+
+def by_touch(browser, base, pages):
+    "A finger on a phone moves a player too"
+    with opened(browser, base + "widgets.html", viewport=PHONE, has_touch=True, is_mobile=True) as page:
+        player = page.locator(".cascade-player").first
+        slider, before = player.locator("input").first, shown(player)
+        slider.scroll_into_view_if_needed()
+        box = slider.bounding_box()
+        page.touchscreen.tap(box["x"] + .8*box["width"], box["y"] + box["height"]/2)
+        assert shown(player) != before, "a tap on the slider changed nothing"
+
+def search(browser, base, pages):
+    "A name of the library is found and opened"
+    with opened(browser, base + "index.html", viewport=DESKTOP) as page:
+        page.get_by_role("searchbox", name="Search").fill("relative_entropy")
+        first = page.locator(".search-result").first
+        first.wait_for()
+        assert "relative_entropy" in first.inner_text(), first.inner_text()
+        first.click()
+        page.wait_for_url("**/entropy.html*")
+        assert page.get_by_text("relative_entropy").first.is_visible()
+
+def on_a_phone(browser, base, pages):
+    "No page is wider than a phone"
+    for p in pages:
+        with opened(browser, base + p, viewport=PHONE, is_mobile=True, has_touch=True) as page:
+            wide = page.evaluate("document.documentElement.scrollWidth")
+            assert wide <= PHONE["width"], f"{p} is {wide} pixels wide"
+
+def accessible(page, name):
+    "axe-core finds nothing serious"
+    found = [f"{v['id']} ({v['impact']}) at {v['nodes'][0]['target']}, {len(v['nodes'])} times" for v in Axe().run(page).response["violations"] if v["impact"] in ("serious", "critical")]
+    assert not found, f"{name}: " + "; ".join(found)
+
+def for_everyone(browser, base, pages):
+    "axe-core on every page"
+    for p in pages:
+        with opened(browser, base + p, viewport=DESKTOP) as page: accessible(page, p)
+
+def small(browser, base, pages):
+    "No page over 3 MB"
+    for p in pages: assert Path(SITE, p).stat().st_size < 3e6, f"{p}: {Path(SITE, p).stat().st_size} bytes"
+
+def shots(browser, base, folder):
+    for name in SHOTS:
+        if not Path(SITE, f"{name}.html").exists(): continue
+        for kind, view in (("desktop", DESKTOP), ("phone", PHONE)):
+            page = browser.new_page(viewport=view)
+            page.goto(f"{base}{name}.html"); page.wait_for_timeout(300)
+            page.screenshot(path=f"{folder}/{name}-{kind}.png"); page.screenshot(path=f"{folder}/{name}-{kind}-full.png", full_page=True)
+            page.close()
+
+def main():
+    pages, failed = sorted(str(p.relative_to(SITE)) for p in Path(SITE).rglob("*.html")), 0
+    checks = [small, every_page, every_player, by_touch, search, on_a_phone, for_everyone]
+    with served(SITE) as base, sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        for check in checks:
+            try: check(browser, base, pages)
+            except Exception as e: failed += 1; print(f"FAILED: {check.__doc__}\n{e if isinstance(e, AssertionError) else traceback.format_exc()}")
+            else: print("ok:", check.__doc__)
+        if ARGS.shots: Path(ARGS.shots).mkdir(exist_ok=True); shots(browser, base, ARGS.shots)
+        browser.close()
+    print(f"{len(checks) - failed} passed, {failed} failed")
+    return failed
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("site"); parser.add_argument("--shots")
+    ARGS = parser.parse_args(); SITE = ARGS.site
+    sys.exit(1 if main() else 0)
