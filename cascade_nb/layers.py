@@ -6,7 +6,7 @@
 __all__ = ['MOVES', 'UNTAGGED', 'PLAIN', 'COLUMNS', 'ROWS', 'Stage', 'stages', 'frozen', 'on_path', 'cuts', 'untouched', 'hooked',
            'kind', 'decoder_text', 'Read', 'Trace', 'trace_layers', 'read_layers']
 
-# %% ../nbs/03_layers.ipynb #6368559c
+# %% ../nbs/03_layers.ipynb #d17f01b5
 import itertools, math
 from collections import Counter
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from html import escape
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.batchnorm import _BatchNorm, _NormBase
 from torch.nn.parameter import UninitializedParameter
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -171,8 +171,9 @@ class _Graph(TorchDispatchMode):
         if where not in self.parts: self.parts[where] = self.add("part", [whole])
         return self.parts[where]
 
-# %% ../nbs/03_layers.ipynb #3722fc5d
-MOVES = {"cat", "stack", "clone", "_to_copy", "copy", "constant_pad_nd", "roll", "flip", "repeat", "contiguous"}
+# %% ../nbs/03_layers.ipynb #77f8965e
+MOVES = {"cat", "stack", "clone", "_to_copy", "copy", "constant_pad_nd", "roll", "flip", "repeat",
+         "as_strided", "squeeze", "unsqueeze", "t", "transpose"}
 UNTAGGED = {"hardswish", "_prelu_kernel", "rrelu_with_noise", "_softmax", "_log_softmax"}
 
 def _elementwise(func, name):
@@ -299,11 +300,11 @@ def _blocks(rec):
     kinds = {type(c.module) for c in around} - opened
     return [c for c in rec.calls[1:] if type(c.module) in kinds]
 
-# %% ../nbs/03_layers.ipynb #5eed3e4f
+# %% ../nbs/03_layers.ipynb #af3a43fa
 def _hidden(rec):
     "Cuts inside blocks → the block's name"
     hidden = {}
-    for c in reversed(_blocks(rec)):
+    for c in reversed(rec.blocks):
         ends = {o.node for o in rec.offers if o.call is c and o.where == "output"}
         hidden.update({n: c.name for n in rec.cuts if c.start <= n < c.stop and n not in ends})
     return hidden
@@ -329,7 +330,7 @@ def _ends(rec, runs, hidden):
     ends = [next((v for v in reversed(run) if v not in hidden and _readable(rec, v)), None) for run in runs]
     return [None, *ends[1:-1], *([None] if _is_head(rec, runs) else ends[-1:])][:len(runs)]
 
-# %% ../nbs/03_layers.ipynb #965f49f6
+# %% ../nbs/03_layers.ipynb #564c8f02
 def _fault(rec, o):
     "What forbids reading an offer; '' where nothing does"
     if o.node is None: return "not a function of the input"
@@ -344,26 +345,32 @@ def _readable(rec, v): return [o for o in _offered(rec, v) if not _fault(rec, o)
 def _best(rec, v, others):
     "The offer of value `v` at the end of the largest module that makes it, and none of the `others`"
     offers = _readable(rec, v)
-    made = [o for o in offers if o.where == "output" and o.shape == offers[0].shape and o.call.start <= v < o.call.stop]
+    made = [o for o in offers if o.where == "output" and o.call.start <= v < o.call.stop]
     alone = [o for o in made if not any(o.call.start <= n < o.call.stop for n in others if n != v)]
-    return (alone[-1:] or offers)[0]
+    first = ([o for o in alone if o.call in rec.blocks][-1:] or offers)[0]
+    return ([o for o in alone if o.shape == first.shape][-1:] or [first])[0]
 
-# %% ../nbs/03_layers.ipynb #d3a74ff6
+# %% ../nbs/03_layers.ipynb #d9afe4b8
 def _natural(rec):
-    "(value, offer or None, why it is not read) for each cut worth a row"
+    "(value, offer or None, note) for each cut worth a row"
+    rec.blocks = _blocks(rec)
     hidden = _hidden(rec)
     runs = _runs(rec, hidden)
     ends = _ends(rec, runs, hidden)
     for run, end in zip(runs, ends):
+        best = _best(rec, end, set(ends) - {None}) if end else None
         for v in run[run is runs[0]:]:
-            if v == end: yield v, _best(rec, v, set(ends) - {None}), ""
-            elif _offered(rec, v) or not (v in hidden or rec.graph.ops[v] in MOVES or end and v < end):
-                yield v, None, _why_not(rec, v, run is runs[0], end, hidden)
+            if v == end: yield v, best, _inside(rec, run, hidden)
+            elif v not in hidden and (_offered(rec, v) or not (rec.graph.ops[v] in MOVES or end and v < end)):
+                yield v, None, _why_not(rec, v, run is runs[0], best)
 
-def _why_not(rec, v, of_input, end, hidden):
-    if v in hidden: return f"inside {hidden[v]}, which is read at its end"
+def _inside(rec, run, hidden):
+    inside = [(hidden[v], o.name.removeprefix(hidden[v] + ".")) for v in run if v in hidden for o in _offered(rec, v)[:1]]
+    return f"inside {inside[0][0]}: {', '.join(n for _, n in inside[:2])}" + f", … ({len(inside)} cuts)"*(len(inside) > 2) if inside else ""
+
+def _why_not(rec, v, of_input, best):
     if of_input: return "elementwise on the input"
-    if end and v < end: return "read after the activation"
+    if best and v < best.node: return f"read once, at {best.name}"
     if not _offered(rec, v): return "functional: no module hands it over"
     return _fault(rec, _offered(rec, v)[0]) or "the head: its input is read"
 
@@ -504,17 +511,19 @@ def _chosen(rec, names):
         beside = "" if o.node in rec.cuts else "some of the signal passes beside it" if o.node in rec.path else "the output does not depend on it"
         yield o.node, o, beside
 
-# %% ../nbs/03_layers.ipynb #77db6be4
-def _check_net(net, x):
+# %% ../nbs/03_layers.ipynb #22d77d2c
+def _check_net(net, x, train):
     "Raise `BadInput` unless `x` is a batch of real images where the network is"
     if not isinstance(x, Tensor) or x.ndim < 2: raise BadInput("the images are no batch: give a tensor (N, *shape)")
     if not x.is_floating_point(): raise BadInput(f"the images are {x.dtype}: give real floating point numbers (of complex ones, the two parts as channels)")
+    check_finite(x, "the images")
     for n, p in net.named_parameters():
         if isinstance(p, UninitializedParameter): raise BadInput(f"parameter {n!r} has no shape yet: send one batch through the network first")
         if p.device != x.device: raise BadInput(f"the images are on {x.device}, the network's {n!r} on {p.device}: move one of them with .to(...)")
-    check_finite(x, "the images")
+    if len(x) < 2 and any(isinstance(m, _BatchNorm) and (train or _fresh(m)) for m in net.modules()):
+        raise BadInput("one image alone, and the network normalises with the statistics of its batch: give two or more")
 
-# %% ../nbs/03_layers.ipynb #2ebb9c12
+# %% ../nbs/03_layers.ipynb #25561af0
 def trace_layers(
     net:nn.Module, # any network
     x:Tensor, # images, (N, *shape); two of them are run
@@ -522,7 +531,7 @@ def trace_layers(
     train:bool=False, # read in training mode
 ) -> Trace:
     "Run `net` once, and say which layers will be read"
-    _check_net(net, x)
+    _check_net(net, x, train)
     rec = _record(net, x[:2].detach().clone(), train)
     found = list(_natural(rec) if layers is None else _chosen(rec, layers))
     reads = [_read(rec, o) for _, o, _ in found if o]
@@ -556,7 +565,7 @@ class _Visit:
     def expect(self, l):
         if l != self.done + 1: raise BadInput(f"layer {self.trace.names[self.done]!r} was not called in this pass, though it was when traced: name layers that every batch goes through")
 
-# %% ../nbs/03_layers.ipynb #9bad1d7e
+# %% ../nbs/03_layers.ipynb #4c737711
 def read_layers(
     net:nn.Module, # the network that was traced, or one built like it
     trace:Trace, # from `trace_layers`
@@ -564,7 +573,7 @@ def read_layers(
     visit, # `visit(l, act)`, l = 0 (`x`), 1, …, L; `act` (batch, *trace.shapes[l])
 ):
     "Send one batch through `net`, showing each layer to `visit`"
-    _check_net(net, x)
+    _check_net(net, x, trace.train)
     if tuple(x.shape[1:]) != trace.shape: raise BadInput(f"the images are {tuple(x.shape[1:])}, the network was traced with {trace.shape}: trace it again")
     v, modules = _Visit(trace, visit), dict(net.named_modules())
     if lost := [r.name for r in trace.reads if r.module not in modules]: raise BadInput(f"the network has no layer {lost[0]!r}: it was traced on another one")
