@@ -511,12 +511,14 @@ def _chosen(rec, names):
         beside = "" if o.node in rec.cuts else "some of the signal passes beside it" if o.node in rec.path else "the output does not depend on it"
         yield o.node, o, beside
 
-# %% ../nbs/03_layers.ipynb #22d77d2c
+# %% ../nbs/03_layers.ipynb #071bd209
 def _check_net(net, x, train):
     "Raise `BadInput` unless `x` is a batch of real images where the network is"
     if not isinstance(x, Tensor) or x.ndim < 2: raise BadInput("the images are no batch: give a tensor (N, *shape)")
     if not x.is_floating_point(): raise BadInput(f"the images are {x.dtype}: give real floating point numbers (of complex ones, the two parts as channels)")
     check_finite(x, "the images")
+    for n, m in net.named_modules():
+        if isinstance(m, torch.jit.ScriptModule): raise BadInput(f"{n or 'the network'} is a TorchScript module, which takes no hooks: give the module it was made from")
     for n, p in net.named_parameters():
         if isinstance(p, UninitializedParameter): raise BadInput(f"parameter {n!r} has no shape yet: send one batch through the network first")
         if p.device != x.device: raise BadInput(f"the images are on {x.device}, the network's {n!r} on {p.device}: move one of them with .to(...)")
