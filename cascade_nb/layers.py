@@ -317,7 +317,7 @@ def _runs(rec, hidden):
         runs[-1].append(v) if joined else runs.append([v])
     return runs
 
-# %% ../nbs/03_layers.ipynb #b9791e4a
+# %% ../nbs/03_layers.ipynb #351a97f5
 PLAIN = MOVES | {"add", "sub", "mul", "div"}
 
 def _is_head(rec, runs):
@@ -328,7 +328,9 @@ def _is_head(rec, runs):
 def _ends(rec, runs, hidden):
     "Where each run is read; None for the input's own, for the head, and for what no module hands over"
     ends = [next((v for v in reversed(run) if v not in hidden and _readable(rec, v)), None) for run in runs]
-    return [None, *ends[1:-1], *([None] if _is_head(rec, runs) else ends[-1:])][:len(runs)]
+    ends[0] = None
+    if _is_head(rec, runs): ends[-1] = None
+    return ends
 
 # %% ../nbs/03_layers.ipynb #564c8f02
 def _fault(rec, o):
@@ -525,12 +527,12 @@ def _check_net(net, x, train):
     if len(x) < 2 and any(isinstance(m, _BatchNorm) and (train or _fresh(m)) for m in net.modules()):
         raise BadInput("one image alone, and the network normalises with the statistics of its batch: give two or more")
 
-# %% ../nbs/03_layers.ipynb #25561af0
+# %% ../nbs/03_layers.ipynb #3b7f0343
 def trace_layers(
     net:nn.Module, # any network
     x:Tensor, # images, (N, *shape); two of them are run
     layers:list|None=None, # dotted names of modules to read; None: the natural layers
-    train:bool=False, # read in training mode
+    train:bool=False, # read in training mode; else in evaluation mode, as `untouched` has it
 ) -> Trace:
     "Run `net` once, and say which layers will be read"
     _check_net(net, x, train)
@@ -540,19 +542,19 @@ def trace_layers(
     if not reads: raise BadInput(f"{type(net).__name__} has no layer that can be read, only its input and its head: name some with layers=[...]")
     return Trace(reads, _numbered(rec, found), tuple(x.shape[1:]), train, rec.graph.latest[_storage(rec.x)] != 0)
 
-# %% ../nbs/03_layers.ipynb #b4d93a74
-def _checked(read, t):
-    "One layer's activation, or an error that names it"
-    if read.leaf >= len(t): raise BadInput(f"layer {read.name!r} hands over {len(t)} tensors in this batch, more when it was traced: trace it again")
-    act = read(t)
-    if tuple(act.shape[1:]) != read.shape: raise BadInput(f"layer {read.name!r} has shape {tuple(act.shape[1:])} in this batch and {read.shape} when it was traced: its shape must not change from batch to batch")
-    if not all(map(math.isfinite, act.aminmax())): raise BadInput(f"layer {read.name!r} is the first to return NaN or infinite values: the network explodes there; lower var_w, or look at what the layer computes")
+# %% ../nbs/03_layers.ipynb #4e5f9b69
+def _checked(read, tensors, n):
+    "The activation of one layer on `n` images, or an error that names it"
+    if read.leaf >= len(tensors): raise BadInput(f"layer {read.name!r} hands over {len(tensors)} tensors in this batch, and more when it was traced: trace it again")
+    act, shape = read(tensors), (n, *read.shape)
+    if tuple(act.shape) != shape: raise BadInput(f"layer {read.name!r} has shape {tuple(act.shape)} in this batch, and should have {shape} as it was traced: a layer's shape must not change from batch to batch")
+    if not all(map(math.isfinite, act.aminmax())): raise BadInput(f"layer {read.name!r} is the first to return NaN or infinite values: the network explodes there; lower var_w, or look at what this layer computes")
     return act
 
-# %% ../nbs/03_layers.ipynb #d3b15e5d
+# %% ../nbs/03_layers.ipynb #07f43e81
 class _Visit:
     "Hands layers to `visit` in their order"
-    def __init__(self, trace, visit): self.trace, self.visit, self.done = trace, visit, 0
+    def __init__(self, trace, visit, n): self.trace, self.visit, self.n, self.done = trace, visit, n, 0
 
     def hook(self, l, read):
         "A hook that visits layer `l` at the call it was traced at"
@@ -560,14 +562,14 @@ class _Visit:
         def f(m, tensors):
             if next(calls) != read.number: return
             self.expect(l)
-            self.visit(l, _checked(read, tensors))
+            self.visit(l, _checked(read, tensors, self.n))
             self.done = l
         return f
 
     def expect(self, l):
         if l != self.done + 1: raise BadInput(f"layer {self.trace.names[self.done]!r} was not called in this pass, though it was when traced: name layers that every batch goes through")
 
-# %% ../nbs/03_layers.ipynb #4c737711
+# %% ../nbs/03_layers.ipynb #a788f6d6
 def read_layers(
     net:nn.Module, # the network that was traced, or one built like it
     trace:Trace, # from `trace_layers`
@@ -577,7 +579,7 @@ def read_layers(
     "Send one batch through `net`, showing each layer to `visit`"
     _check_net(net, x, trace.train)
     if tuple(x.shape[1:]) != trace.shape: raise BadInput(f"the images are {tuple(x.shape[1:])}, the network was traced with {trace.shape}: trace it again")
-    v, modules = _Visit(trace, visit), dict(net.named_modules())
+    v, modules = _Visit(trace, visit, len(x)), dict(net.named_modules())
     if lost := [r.name for r in trace.reads if r.module not in modules]: raise BadInput(f"the network has no layer {lost[0]!r}: it was traced on another one")
     with untouched(net, trace.train), hooked([(modules[r.module], r.where, v.hook(l, r)) for l, r in enumerate(trace.reads, 1)]):
         visit(0, x)
