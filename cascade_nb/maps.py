@@ -8,7 +8,7 @@ __all__ = ['WEIGHTS', 'WIDEST', 'ROWS', 'CHUNK', 'ACTS', 'REGISTERED', 'LEARNERS
            'GridDecoder', 'Ridge', 'check_shapes', 'GradientDecoder', 'plain_pair', 'kernel', 'Adam', 'Reshape',
            'Flattened', 'learner', 'register_decoder']
 
-# %% ../nbs/04b_maps.ipynb #cacd6502
+# %% ../nbs/04b_maps.ipynb #113893ab
 import math
 from functools import partial
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor
 from .data import BadInput
-from .decoders import product
+from .decoders import check_inputs, check_noise, product, resolving, solve
 
 # %% ../nbs/04b_maps.ipynb #b87fe259
 class Map:
@@ -173,34 +173,38 @@ class Pair:
         y, x = (torch.tensor(a.whole) for a in self.axes)
         return (y[:, None]*self.axes[1].blocks + x).flatten()
 
-# %% ../nbs/04b_maps.ipynb #1604be03
-@patch
-def rows(self:Pair, g:Tensor, at:Tensor) -> Tensor: # grids of x_l (batch, c, h, w) -> (batch·positions, k·k·c)
-    "The neighbourhoods of the positions `at`"
-    index, there = (o.to(g.device) for o in self.neighbours(at))
+# %% ../nbs/04b_maps.ipynb #7e313549
+def _pick(g, index):
+    "Cells of grids (batch, c, h, w), the same (n,) of all or each its own (batch, n) -> (batch, n, c)"
     g = g.flatten(2).transpose(1, 2)
-    if len(index) > g.shape[1]: g = g.contiguous()
-    near = g.index_select(1, index)
-    return (near if there.all() else near*there[:, None].to(g)).reshape(len(g)*len(at), -1)
+    if index.shape[-1] > g.shape[1]: g = g.contiguous()
+    return g.index_select(1, index) if index.ndim == 1 else g[torch.arange(len(index), device=g.device)[:, None], index]
 
 @patch
-def neighbours(self:Pair, at:Tensor): # -> cells (positions·k·k,), and whether they are on the grid
+def neighbours(self:Pair, at:Tensor): # positions (..., m) -> cells (..., m·k·k), and whether they are on the grid
     "The cells around the positions `at`"
     (y, x), d = self.axes, torch.arange(self.k) - self.k//2
-    i = (at//x.blocks - y.before)[:, None, None] + d[:, None]
-    j = (at % x.blocks - x.before)[:, None, None] + d
+    i = (at//x.blocks - y.before)[..., None, None] + d[:, None]
+    j = (at % x.blocks - x.before)[..., None, None] + d
     there = (i >= 0) & (i < y.n_cur) & (j >= 0) & (j < x.n_cur)
-    return (i.clamp(0, y.n_cur - 1)*x.n_cur + j.clamp(0, x.n_cur - 1)).flatten(), there.flatten()
+    return (i.clamp(0, y.n_cur - 1)*x.n_cur + j.clamp(0, x.n_cur - 1)).flatten(-3), there.flatten(-3)
 
-# %% ../nbs/04b_maps.ipynb #44715897
 @patch
-def targets(self:Pair, g:Tensor, at:Tensor) -> Tensor: # grids of x_{l-1} (batch, c, H, W) -> (batch·positions, c·s·s)
+def rows(self:Pair, g:Tensor, at:Tensor) -> Tensor: # grids of x_l (batch, c, h, w) -> (batch, m, k·k·c)
+    "The neighbourhoods of the positions `at`, (m,) or (batch, m)"
+    index, there = (o.to(g.device) for o in self.neighbours(at))
+    near = _pick(g, index)
+    return (near if there.all() else near*there[..., None].to(g)).reshape(len(near), at.shape[-1], -1)
+
+# %% ../nbs/04b_maps.ipynb #ce284ad4
+@patch
+def targets(self:Pair, g:Tensor, at:Tensor) -> Tensor: # grids of x_{l-1} (batch, c, H, W) -> (batch, m, c·s·s)
     "The blocks of the positions `at`"
     (sy, sx), (y, x) = self.strides, self.axes
-    i = ((at//x.blocks)*sy - y.crop)[:, None, None] + torch.arange(sy)[:, None]
-    j = ((at % x.blocks)*sx - x.crop)[:, None, None] + torch.arange(sx)
-    b = g.flatten(2).index_select(2, (i*x.n_prev + j).flatten().to(g.device))
-    return b.unflatten(2, (len(at), sy*sx)).transpose(1, 2).reshape(len(g)*len(at), -1)
+    i = ((at//x.blocks)*sy - y.crop)[..., None, None] + torch.arange(sy)[:, None]
+    j = ((at % x.blocks)*sx - x.crop)[..., None, None] + torch.arange(sx)
+    b = _pick(g, (i*x.n_prev + j).flatten(-3).to(g.device))
+    return b.unflatten(1, (-1, sy*sx)).transpose(2, 3).flatten(2)
 
 @patch
 def _framed(self:Pair, g):
@@ -237,12 +241,12 @@ def _near(shape):
     "The map that `shape` is, for tokens beside it; square where tokens stand beside tokens"
     return None if len(shape) == 1 else _plain(shape, None).size if len(shape) == 3 else (shape[0], shape[0])
 
-# %% ../nbs/04b_maps.ipynb #50ab0772
+# %% ../nbs/04b_maps.ipynb #0e224a08
 def channels(
     layout:Map,
 ) -> int: # of its grid
     "Numbers at one position"
-    return layout.grid(torch.empty(1, *layout.shape, device="meta")).shape[1]
+    return layout.grid(torch.empty(1, *layout.shape)).shape[1]
 
 # %% ../nbs/04b_maps.ipynb #54a150a9
 def pair(
@@ -273,8 +277,8 @@ class GridDecoder:
     @classmethod
     def from_tensors(cls, tensors:dict): return cls(**tensors)
 
-# %% ../nbs/04b_maps.ipynb #d5a1bcb3
-ROWS, CHUNK = 8192, 2**26 # neighbourhoods a batch; bytes that a chunk of them may take
+# %% ../nbs/04b_maps.ipynb #0d79213b
+ROWS, CHUNK = 8192, 2**26 # neighbourhoods a batch; bytes that a chunk of images may take, unfolded
 
 class Ridge:
     "Learns a `GridDecoder` in one pass, in constant memory"
@@ -283,7 +287,7 @@ class Ridge:
         cur:tuple, # shape of x_l
         noise:float=1e-3, # λ, the variance of the noise floor, activation²
     ):
-        if not (math.isfinite(noise) and noise > 0): raise BadInput(f"noise is {noise}: the closed form needs a noise floor above 0, such as 1e-3")
+        check_noise(noise)
         self.shapes, self.pair, self.noise, self.n = (tuple(prev), tuple(cur)), pair(prev, cur), noise, 0
 
     def add(self,
@@ -292,10 +296,11 @@ class Ridge:
     ):
         "Take in one batch"
         check_shapes(self.shapes, prev, cur)
-        if not self.n: self._begin(prev, cur)
-        for p, c in zip(prev.split(self.chunk), cur.split(self.chunk)): self._take(p, c)
+        means = prev.mean(0), cur.mean(0)
+        if not self.n: self._begin(len(cur))
+        self._merge(len(cur), means, self._scatter(prev, cur, means))
 
-# %% ../nbs/04b_maps.ipynb #6270b1ce
+# %% ../nbs/04b_maps.ipynb #d194dbf0
 def check_shapes(
     shapes:tuple, # of x_{l-1} and x_l
     *batch, # the same two, with a batch in front
@@ -305,45 +310,59 @@ def check_shapes(
     if got != shapes: raise BadInput(f"a batch of shapes {got[0]} and {got[1]} came to a decoder between {shapes[0]} and {shapes[1]}: give inputs of one shape")
 
 @patch
-def _begin(self:Ridge, prev, cur):
+def _begin(self:Ridge, n):
+    "Which positions of each image, and chunks of how many images"
     o, at = self.pair, self.pair.positions()
-    width, some = o.k**2*channels(o.cur), max(1, max(ROWS, 4*o.k**2*channels(o.cur))//len(cur))
-    self.at = at if len(at) <= some else at[torch.randperm(len(at), generator=torch.Generator().manual_seed(0))[:some]]
-    self.shift, self.sums = (prev.mean(0), cur.mean(0)), [0, 0, 0, 0]
-    R = self._flat(prev[:256], cur[:256], torch.float32)[1]
-    self.dtype = torch.float32 if 4*torch.finfo(torch.float32).eps*R.square().sum().item()/len(R) < self.noise else torch.float64
-    self.chunk = max(1, CHUNK//(self.dtype.itemsize*len(self.at)*(width + math.prod(o.strides)*channels(o.prev))))
+    width, block = o.k**2*channels(o.cur), math.prod(o.strides)*channels(o.prev)
+    self.m = min(len(at), max(1, max(ROWS, 4*width)//n))
+    self.at = at[torch.randperm(len(at), generator=torch.Generator().manual_seed(0))] if self.m < len(at) else at
+    self.chunk = max(1, CHUNK//(4*(self.m*(width + block) + sum(map(math.prod, self.shapes)))))
 
-# %% ../nbs/04b_maps.ipynb #b2ed5f1f
+# %% ../nbs/04b_maps.ipynb #931cfbb1
 @patch
-def _flat(self:Ridge, prev, cur, dtype):
-    "Blocks and neighbourhoods without their first means, (rows, width) each"
+def _flat(self:Ridge, prev, cur, means, at):
+    "Blocks and neighbourhoods about the means, (rows, width) each"
     o = self.pair
-    def flat(read, x, mean): return (read(x, self.at).unflatten(0, (len(x), -1)) - read(mean[None], self.at)).flatten(0, 1).to(dtype)
-    return (flat(lambda x, at: o.targets(o.prev.grid(x), at), prev, self.shift[0]),
-            flat(lambda x, at: o.rows(o.cur.grid(x), at), cur, self.shift[1]))
+    T, R = o.targets(o.prev.grid(prev - means[0]), at), o.rows(o.cur.grid(cur - means[1]), at)
+    return T.flatten(0, 1), R.flatten(0, 1)
 
 @patch
-def _take(self:Ridge, prev, cur):
-    T, R = self._flat(prev, cur, self.dtype)
-    self.n += len(cur)
-    p, c = ((o.mean(0) - s)*len(o) for o, s in zip((prev, cur), self.shift))
-    self.sums = [s + t for s, t in zip(self.sums, (p, c, product(T.T, R), product(R.T, R)))]
+def _positions(self:Ridge, n):
+    "All, for all images; or for each image the next `m` of them, (n, m)"
+    if self.m == len(self.at): return self.at
+    return self.at[((self.n + torch.arange(n))[:, None]*self.m + torch.arange(self.m)) % len(self.at)]
 
-# %% ../nbs/04b_maps.ipynb #2d856767
+@patch
+def _scatter(self:Ridge, prev, cur, means):
+    "Σ over a batch, mean over positions, of block · neighbourhoodᵀ and neighbourhood · neighbourhoodᵀ"
+    at, K, C = self._positions(len(cur)), 0, 0
+    for i in range(0, len(cur), self.chunk):
+        part = slice(i, i + self.chunk)
+        T, R = self._flat(prev[part], cur[part], means, at[part] if at.ndim == 2 else at)
+        dtype = resolving(R, self.noise)
+        T, R = T.to(dtype), R.to(dtype)
+        K, C = K + product(T.T, R), C + product(R.T, R)
+    return K/self.m, C/self.m
+
+# %% ../nbs/04b_maps.ipynb #7700536b
+@patch
+def _merge(self:Ridge, n, means, sums):
+    if self.n:
+        T, R = (o.to(self.sums[1]) for o in self._flat(*(o[None] for o in means), self.means, self.at[:ROWS]))
+        w = self.n*n/(self.n + n)/len(R)
+        sums = [a + b + w*product(o.T, R) for a, b, o in zip(self.sums, sums, (T, R))]
+        means = tuple(a + (b - a)*(n/(self.n + n)) for a, b in zip(self.means, means))
+    self.n, self.means, self.sums = self.n + n, means, sums
+
 @patch
 def decoder(self:Ridge) -> GridDecoder:
     "Solve"
-    if self.n < 2: raise BadInput(f"{self.n} input to learn a decoder from: give at least 2, better 4,000")
-    o, (p, c, K, C) = self.pair, (s/self.n for s in self.sums)
-    mean_out, mean_in = self.shift[0] + p, self.shift[1] + c
-    T, R = self._flat(mean_out[None], mean_in[None], self.dtype)
-    K, C = ((s - product(a.T, R))/len(R) for s, a in ((K, T), (C, R)))
-    share = o.rows(o.cur.share(c[None]), self.at).mean(0).to(C).clamp(min=1/len(R))
-    C.diagonal().add_((self.noise*share).clamp(min=4*torch.finfo(C.dtype).eps*C.trace().item()))
-    V = product(K, torch.cholesky_inverse(torch.linalg.cholesky(C))).to(c.dtype)
-    weight = V.unflatten(1, (o.k, o.k, -1)).movedim(-1, 1).contiguous()
-    return GridDecoder(weight, mean_in, mean_out)
+    check_inputs(self.n)
+    o, (mean_out, mean_in), (K, C) = self.pair, self.means, (s/self.n for s in self.sums)
+    share = o.rows(o.cur.share(mean_in[None]), self.at)[0].mean(0).to(C).clamp(min=1/len(self.at))
+    least = self.noise*share.min().item()
+    V = solve(K, C + torch.diag(self.noise*share - least), least).to(mean_in.dtype)
+    return GridDecoder(V.unflatten(1, (o.k, o.k, -1)).movedim(-1, 1).contiguous(), mean_in, mean_out)
 
 # %% ../nbs/04b_maps.ipynb #3ac9c211
 ACTS = {"tanh": (torch.tanh, lambda y: 1 - y*y), "relu": (torch.relu, lambda y: (y > 0).to(y)), "identity": (lambda y: y, torch.ones_like)}
