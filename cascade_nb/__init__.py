@@ -1,8 +1,10 @@
 __version__ = "0.1.0"
 
 from .data import BadInput, Data, load_dataset
-from .nets import init_normal_, mlp, softmax_then_cross_entropy
+from .nets import cnn, init_delta_orthogonal_, init_normal_, init_orthogonal_, mlp, resnet, softmax_then_cross_entropy
 from .meanfield import chi_1, c_star, critical_line, mean_field, phase, q_star, trainable_depth, xi_c, xi_q
+from .layers import trace_layers
+from .maps import register_decoder
 from .entropy import cutoff, differential_entropy, explained_variance, relative_entropy
 from .cascade import Cascade
 from .sweep import Interrupted, best_start, open_sweep, sweep, verdicts
@@ -12,11 +14,11 @@ __all__ = [
     # images in
     "load_dataset", "Data", "BadInput",
     # networks, and where they start
-    "mlp", "init_normal_", "softmax_then_cross_entropy",
+    "mlp", "cnn", "resnet", "init_normal_", "init_orthogonal_", "init_delta_orthogonal_", "softmax_then_cross_entropy",
     # what theory expects of them
     "q_star", "c_star", "chi_1", "xi_q", "xi_c", "critical_line", "phase", "trainable_depth", "mean_field",
     # what they keep of an image
-    "Cascade", "relative_entropy", "differential_entropy", "explained_variance", "cutoff",
+    "trace_layers", "register_decoder", "Cascade", "relative_entropy", "differential_entropy", "explained_variance", "cutoff",
     # over a grid of initialisations
     "sweep", "open_sweep", "verdicts", "best_start", "Interrupted",
     # pictures

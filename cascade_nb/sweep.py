@@ -382,14 +382,16 @@ def cores() -> int: # at least 1
     "Processors this process may use"
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-# %% ../nbs/08_sweep.ipynb #2a5bcf26
+# %% ../nbs/08_sweep.ipynb #0e536f9f
 def worth_processes(
     net:torch.nn.Module, # one network of the grid
+    shapes:list, # of its layers, without the batch
     points:int, # how many there are
     n_train:int, # inputs a decoder learns from
 ) -> bool: # True from about ten seconds of work on
     "Is the work more than starting processes costs?"
-    return points > 3 and cores() > 1 and 8*sum(p.numel() for p in net.parameters())*n_train*points > 1e12
+    positions = np.median([math.prod(s[1:]) for s in shapes[1:]]) # how often a weight is used
+    return points > 3 and cores() > 1 and 8*sum(p.numel() for p in net.parameters())*positions*n_train*points > 1e12
 
 # %% ../nbs/08_sweep.ipynb #69d79471
 def pickled(shared:dict) -> bytes:
@@ -565,13 +567,13 @@ def sweep_jobs(
         jobs[tuple(map(label_of, values))] = {**n_in, **fixed, **args}, data
     return jobs
 
-# %% ../nbs/08_sweep.ipynb #72781ba3
-def _first_net(make_net, args):
-    "The first network that can be built, or None and the first error"
+# %% ../nbs/08_sweep.ipynb #4b0d507b
+def _first_net(make_net, points):
+    "The first network that can be built and the name of its images, or None and the first error"
     error = None
-    for a in args:
+    for a, data in points:
         try:
-            with drawn_from(a): return make_net(**a), None
+            with drawn_from(a): return make_net(**a), data
         except Exception as e: error = error or e
     return None, error
 
@@ -604,18 +606,18 @@ def _settings(make_net, grid, fixed, images, cascade):
     n_in = {"n_in": train[0].numel()} if one and "n_in" in inspect.signature(make_net).parameters else {}
     return sweep_attrs(make_net, grid, {**n_in, **fixed}, **cascade, **one, n_train=len(train), n_test=len(test), **crcs)
 
-# %% ../nbs/08_sweep.ipynb #0c6637a8
+# %% ../nbs/08_sweep.ipynb #cb4fc5bd
 def _run(store, labels, settings, jobs, shared, executor, retry_failed, shuffled, **how):
     "Bring a store to hold all `jobs`"
-    found = {p for p, _ in store.read(jobs)}
-    failed = {} if retry_failed else store.errors(set(jobs) - found)
-    todo = [p for p in jobs if p not in found and p not in failed]
+    kept = {p for p, _ in store.read(jobs)}
+    failed = {} if retry_failed else store.errors(set(jobs) - kept)
+    todo = [p for p in jobs if p not in kept and p not in failed]
     if not todo: return
-    net, error = _first_net(shared["make_net"], (jobs[p][0] for p in todo))
-    if net is None and not store.grid: raise BadInput(f"no network of this grid can be built: {error}") from error
-    layers = store.layers if net is None else len(Cascade(net, **shared["cascade"]).stages)
-    store.reserve(labels, layers, settings)
-    executor = executor or ("processes" if net and worth_processes(net, len(todo), settings["n_train"]) else "serial")
+    net, found = _first_net(shared["make_net"], (jobs[p] for p in todo))
+    if net is None and not store.grid: raise BadInput(f"no network of this grid can be built: {found}") from found
+    shapes = None if net is None else Cascade(net, **shared["cascade"]).prepare(shared["images"][found][0]).shapes
+    store.reserve(labels, len(shapes) - 1 if shapes else store.layers, settings)
+    executor = executor or ("processes" if shapes and worth_processes(net, shapes, len(todo), settings["n_train"]) else "serial")
     if shuffled: random.Random().shuffle(todo)
     _fill(store, jobs, todo, executor=executor, shared=shared, **how)
 
