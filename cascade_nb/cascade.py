@@ -6,7 +6,7 @@
 __all__ = ['SOLVERS', 'DEAD', 'PATIENCE', 'THIN', 'PROBE', 'STACK', 'LABELS', 'MEASURES', 'KINDS', 'Cascade', 'batches',
            'one_thread', 'lanes', 'label']
 
-# %% ../nbs/06_cascade.ipynb #18e9a254
+# %% ../nbs/06_cascade.ipynb #384c9502
 import itertools, json, math, os, threading
 from concurrent.futures import ThreadPoolExecutor
 from collections import deque
@@ -26,7 +26,7 @@ from .data import BadInput
 from .decoders import BYTES, TRIM, TanhDecoder, ThinDecoder, adam_decoder, chained, check_inputs, check_noise, moments, product, trimmed
 from .entropy import differential_entropy, explained_variance, relative_entropy
 from .layers import Stage, frozen, read_layers, stages, trace_layers, untouched
-from .maps import REGISTERED, GradientDecoder, GridDecoder, Reshape, learner
+from .maps import DECODERS, REGISTERED, learner
 
 # %% ../nbs/06_cascade.ipynb #bbef5324
 SOLVERS = ("ridge", "adam")
@@ -498,8 +498,8 @@ def fit_profile(self:Cascade,
     self.prepare(x_test)
     with untouched(self.net, self.train), closing(self._fitting(x)) as maps: return self._profiled(x_test, maps)
 
-# %% ../nbs/06_cascade.ipynb #238ee91e
-KINDS = {k.__name__: k for k in (ThinDecoder, TanhDecoder, GridDecoder, GradientDecoder, Reshape)}
+# %% ../nbs/06_cascade.ipynb #456492c7
+KINDS = {**DECODERS, "ThinDecoder": ThinDecoder, "TanhDecoder": TanhDecoder}
 
 def _tensors(m):
     "A decoder as named tensors"
