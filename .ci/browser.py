@@ -1,6 +1,6 @@
-"""The built site in headless Chromium, as a reader meets it. `browser.py SITE [--shots FOLDER]`
+"""The built site and the Explorer under Voila in headless Chromium, as a reader meets them. `browser.py SITE [--shots FOLDER]`
 Ends with "N passed, N failed"; exit code 1 if anything failed."""
-import argparse, functools, http.server, shutil, sys, threading, traceback
+import argparse, functools, http.server, shutil, socket, subprocess, sys, threading, time, traceback
 from contextlib import contextmanager
 from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
@@ -8,6 +8,7 @@ from playwright.sync_api import sync_playwright
 
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
+VOILA = ("https://cdn.jsdelivr.net/npm/@fortawesome/",) # what Voila's own page asks for; it does without
 SHOTS = ("index", "cascade", "plot", "widgets", "explorer")
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -22,11 +23,12 @@ def served(folder):
     finally: server.shutdown()
 
 @contextmanager
-def opened(browser, url, **options):
-    "A page, which must ask nobody but its own site and print no error"
+def opened(browser, url, allowed=(), **options):
+    "A page, which must ask nobody but its own site (or `allowed`) and print no error"
     page, odd = browser.new_page(**options), []
     site = "/".join(url.split("/")[:3])
-    page.on("request", lambda r: odd.append(f"request to {r.url[:200]}") if not r.url.startswith((site, site.replace("http", "ws", 1), "data:", "blob:")) else None)
+    for o in allowed: page.route(f"{o}**", lambda route: route.fulfill(body=""))
+    page.on("request", lambda r: odd.append(f"request to {r.url[:200]}") if not r.url.startswith((site, site.replace("http", "ws", 1), "data:", "blob:", *allowed)) else None)
     page.on("console", lambda m: odd.append(f"console: {m.text[:200]}") if m.type == "error" else None)
     page.on("pageerror", lambda e: odd.append(f"error: {str(e)[:200]}"))
     page.goto(url, wait_until="load")
@@ -132,6 +134,66 @@ def search(browser, base, pages):
         page.wait_for_url("**/entropy.html*")
         assert page.get_by_text("relative_entropy").first.is_visible()
 
+@contextmanager
+def voila():
+    "The address of the Explorer, served by Voila until the end of the block"
+    with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
+    server = subprocess.Popen([sys.executable, "-m", "voila", "--no-browser", f"--port={port}", "nbs/explorer.ipynb"], stderr=subprocess.DEVNULL)
+    try:
+        for _ in range(300):
+            time.sleep(.1)
+            with socket.socket() as s:
+                if not s.connect_ex(("127.0.0.1", port)): break
+        yield f"http://127.0.0.1:{port}/"
+    finally: server.terminate(); server.wait(20)
+
+def moves(page):
+    "A slider takes the cursor and the pictures along; a click on the diagram takes the sliders along"
+    cursor, strip = page.locator(".plane b"), page.locator(".strip")
+    where = lambda: (cursor.evaluate("b => b.style.left"), strip.inner_html())
+    before, slider = where(), page.get_by_label("σ_w²", exact=True)
+    slider.focus()
+    for _ in range(12): slider.press("PageDown")
+    page.wait_for_function("at => document.querySelector('.plane b').style.left < at[0] && document.querySelector('.strip').innerHTML != at[1]", arg=before)
+    box = page.locator(".plane").bounding_box()
+    page.mouse.click(box["x"] + .75*box["width"], box["y"] + .5*box["height"])
+    page.wait_for_function("document.querySelector('[name=var_w]').value > 3")
+    assert 29 <= int(page.locator("input[type=number][name=depth]").input_value()) <= 32
+
+def says_what_is_wrong(page):
+    "A bad value gives a sentence"
+    page.get_by_label("σ_w², as a number").fill("-1")
+    page.get_by_role("alert").filter(has_text="σ_w² is -1: give a number").wait_for()
+    page.get_by_label("σ_w², as a number").fill("1.3")
+    page.wait_for_function("!document.querySelector('[role=alert]').textContent")
+    assert "Traceback" not in page.locator("body").inner_text()
+
+def computes(page):
+    "A point off the grid is computed; a long one is cancelled while the page stays alive"
+    for name, v in (("width", 90), ("depth", 12)): page.get_by_label(f"{name}, as a number").fill(str(v))
+    page.get_by_role("status").filter(has_text="Nothing is finished").wait_for()
+    page.get_by_role("button", name="Compute here").click()
+    page.get_by_role("status").filter(has_text="of 12.").wait_for(timeout=60000)
+    for name, v in (("width", 1000), ("depth", 100)): page.get_by_label(f"{name}, as a number").fill(str(v))
+    page.get_by_role("button", name="Compute here").click()
+    page.get_by_role("status").filter(has_text="Computing").wait_for()
+    page.get_by_label("width, as a number").fill("300")
+    page.get_by_role("status").filter(has_text="something comes back").wait_for()
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("status").filter(has_text="Cancelled").wait_for()
+    assert page.get_by_role("button", name="Compute here").is_enabled()
+
+def explorer(browser, base, pages):
+    "The Explorer comes up under Voila, moves, computes, cancels and says what is wrong"
+    with voila() as url:
+        start = time.time()
+        with opened(browser, url, VOILA, viewport=DESKTOP) as page:
+            page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
+            print(f"up after {time.time() - start:.0f} s")
+            for check in (moves, says_what_is_wrong, computes, accessible, narrow):
+                check(page)
+            if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/voila.png", full_page=True)
+
 def shots(browser, base, folder):
     for name in SHOTS:
         if not Path(SITE, f"{name}.html").exists(): continue
@@ -143,7 +205,8 @@ def shots(browser, base, folder):
 
 def main():
     pages, failed = sorted(str(p.relative_to(SITE)) for p in Path(SITE).rglob("*.html")), 0
-    checks = [every_page, every_player, by_touch, search]
+    checks = [every_page, every_player, by_touch, search, explorer]
+    if ARGS.only: checks = [c for c in checks if c.__name__ == ARGS.only]
     with served(SITE) as base, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         for check in checks:
@@ -157,6 +220,6 @@ def main():
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("site"); parser.add_argument("--shots")
+    parser.add_argument("site"); parser.add_argument("--shots"); parser.add_argument("--only")
     ARGS = parser.parse_args(); SITE = ARGS.site
     sys.exit(1 if main() else 0)
