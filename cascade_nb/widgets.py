@@ -243,7 +243,7 @@ def shown_profile(
     text = f"Explained variance falls from {r2[0]:.2f} in layer 1 to {r2[-1]:.2f} in layer {len(r2)}; theory's ξ_c is {length:.3g} layers"
     return dict(values=[round(float(v), 4) for v in r2], marks=marks, alt=text)
 
-# %% ../nbs/11_widgets.ipynb #4266dd48
+# %% ../nbs/11_widgets.ipynb #ebe4264d
 def thumbnail(
     pixels:np.ndarray, # (C, H, W) uint8
 ) -> str: # a `data:` URL
@@ -254,7 +254,7 @@ def thumbnail(
 
 def shown_strip(
     x, # the image, (C, H, W) in [0, 1]
-    prof:xr.Dataset, # a look, or a profile without pictures
+    prof, # a look; or what holds no `reconstruction`
     image:int, # which of its pictures
     depth:int, # down to which layer
 ) -> list: # of [picture, label]
@@ -264,7 +264,7 @@ def shown_strip(
     back = prof.reconstruction.isel(image=image)
     return strip + [[thumbnail(back.sel(shown=l).values), f"layer {l}"] for l in prof.shown.values if l <= depth]
 
-# %% ../nbs/11_widgets.ipynb #dafe0079
+# %% ../nbs/11_widgets.ipynb #2d3e8a09
 _FORM_JS = """
 const field = f => f.options
   ? `<label for="${f.id}">${f.label}</label><select id="${f.id}" name="${f.name}">${f.options.map(([v, t]) => `<option value="${v}">${t}</option>`).join("")}</select>`
@@ -276,7 +276,7 @@ function form(model, el, go) {
     '<div><button type="button" name="compute">Compute here</button> <button type="button" name="cancel">Cancel</button></div>';
   el.onsubmit = e => e.preventDefault();
   el.oninput = e => go({[e.target.name]: e.target.value === "" ? null : isNaN(e.target.value) ? e.target.value : +e.target.value});
-  for (const b of el.querySelectorAll("button")) b.onclick = () => model.send(b.name);
+  for (const b of el.querySelectorAll("button")) b.onclick = () => model.send({asked: b.name, controls: model.get("controls")});
   const put = () => { for (const i of el.elements) if (i.name in model.get("controls") && (i !== document.activeElement || i.type === "range")) i.value = model.get("controls")[i.name] };
   const busy = () => { el.elements.compute.disabled = model.get("busy"); el.elements.cancel.disabled = !model.get("busy") };
   model.on("change:controls", put); model.on("change:busy", busy); put(); busy();
@@ -305,12 +305,13 @@ function diagram(model, el, go) {
 }
 """
 
-# %% ../nbs/11_widgets.ipynb #02e085b7
+# %% ../nbs/11_widgets.ipynb #f6e28697
 _PROFILE_JS = """
 function profile(model, el) {
   const W = 370, H = 240, left = 46, right = 12, top = 12, bottom = 40;
   const draw = () => {
-    const p = model.get("view").profile, n = p.values.length, depth = model.get("controls").depth;
+    const p = model.get("view").profile, n = p.values?.length, depth = model.get("controls").depth;
+    if (!n) { el.innerHTML = ""; return }
     const x = l => left + (W - left - right)*(l - 1)/Math.max(n - 1, 1), y = v => H - bottom - (H - bottom - top)*Math.max(v, 0);
     const text = (x, y, s, more = "") => `<text x="${x}" y="${y}" font-size="12" ${more}>${s}</text>`;
     const upright = (l, colour, dash, s) => l > n ? "" : `<line x1="${x(l)}" x2="${x(l)}" y1="${y(1)}" y2="${y(0)}" stroke="${colour}" stroke-dasharray="${dash}"/>` +
@@ -363,7 +364,7 @@ _EXPLORER_CSS = """
 .cascade-explorer [role=alert]{color:#b00020;font-weight:600;min-height:1.4em}
 """
 
-# %% ../nbs/11_widgets.ipynb #89f91336
+# %% ../nbs/11_widgets.ipynb #d5da846f
 class Explorer(anywidget.AnyWidget):
     "Move through initialisations: phase diagram, profile and reconstructions of one network at a time"
     _esm, _css = _FORM_JS + _VIEW_JS + _PROFILE_JS + _RENDER_JS, _EXPLORER_CSS
@@ -383,7 +384,7 @@ class Explorer(anywidget.AnyWidget):
         start = {**first._asdict(), "depth": max(v.sizes["layer"] for v in self.known.values()), "image": 0, **controls}
         super().__init__(controls=start, fields=self._fields())
         self.observe(lambda _: self.show(), "controls")
-        self.on_msg(lambda _, what, __: {"compute": self.compute, "cancel": self.cancel}[what]())
+        self.on_msg(lambda _, message, __: self._asked(**message))
         self.show()
 
 # %% ../nbs/11_widgets.ipynb #aa1cc3f6
@@ -399,7 +400,14 @@ def _fields(self:Explorer):
     labels = {"act": "activation", "data": "images", "image": "image"}
     return [{**f, "id": f"cascade-{id(self)}-{f['name']}"} for f in numbers + [dict(name=k, label=labels[k], options=[[o, str(o)] for o in v]) for k, v in choices.items()]]
 
-# %% ../nbs/11_widgets.ipynb #d46a50ec
+# %% ../nbs/11_widgets.ipynb #818b66f0
+@patch
+def _asked(self:Explorer, asked, controls):
+    "A button was pressed"
+    self.controls = controls
+    {"compute": self.compute, "cancel": self.cancel}[asked]()
+
+# %% ../nbs/11_widgets.ipynb #80b3b5b3
 @patch
 def place(self:Explorer) -> Place: # as the controls say; `BadInput` where they are wrong
     "Where the reader stands"
@@ -415,15 +423,15 @@ def show(self:Explorer):
         self.error, at, depth = "", nearest(self.known, place), int(self.controls["depth"])
         row = (at or place)._replace(var_w=0.), at and sum(k.like(at) and k.var_b == at.var_b for k in self.known)
         if row != getattr(self, "_row", None): self._row, self.diagram = row, shown_diagram(neighbours(self.known, at or place))
-        self.note = self._say(place, at)
-        if at: self.view = dict(profile=shown_profile(self.known[at], at), strip=self._strip(at, depth))
+        if not self.busy: self.note = self._say(place, at)
+        self.view = dict(profile=shown_profile(self.known[at], at) if at else {}, strip=self._strip(at or place, depth))
 
-# %% ../nbs/11_widgets.ipynb #835bfd23
+# %% ../nbs/11_widgets.ipynb #df2adf19
 @patch
 def _strip(self:Explorer, at, depth):
-    "The chosen image, and what comes back of it at a finished point"
+    "The chosen image, and what comes back of it where that is known"
     image = int(self.controls["image"])
-    return shown_strip(self.images[at.data].x_test[image], self.known[at], image, depth)
+    return shown_strip(self.images[at.data].x_test[image], self.known.get(at, {}), image, depth)
 
 @patch
 def _say(self:Explorer, place, at):
