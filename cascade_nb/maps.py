@@ -277,8 +277,8 @@ class GridDecoder:
     @classmethod
     def from_tensors(cls, tensors:dict): return cls(**tensors)
 
-# %% ../nbs/04b_maps.ipynb #0d79213b
-ROWS, CHUNK = 8192, 2**26 # neighbourhoods a batch; bytes that a chunk of images may take, unfolded
+# %% ../nbs/04b_maps.ipynb #afd99b8e
+ROWS, CHUNK = 8192, 2**26 # neighbourhoods that will do; bytes that a chunk of images may take, unfolded
 
 class Ridge:
     "Learns a `GridDecoder` in one pass, in constant memory"
@@ -289,6 +289,8 @@ class Ridge:
     ):
         check_noise(noise)
         self.shapes, self.pair, self.noise, self.n = (tuple(prev), tuple(cur)), pair(prev, cur), noise, 0
+        at = self.pair.positions()
+        self.at = at[torch.randperm(len(at), generator=torch.Generator().manual_seed(0))]
 
     def add(self,
         prev:Tensor, # (batch, *prev)
@@ -297,10 +299,10 @@ class Ridge:
         "Take in one batch"
         check_shapes(self.shapes, prev, cur)
         means = prev.mean(0), cur.mean(0)
-        if not self.n: self._begin(len(cur))
+        self._plan(len(cur))
         self._merge(len(cur), means, self._scatter(prev, cur, means))
 
-# %% ../nbs/04b_maps.ipynb #d194dbf0
+# %% ../nbs/04b_maps.ipynb #b814e275
 def check_shapes(
     shapes:tuple, # of x_{l-1} and x_l
     *batch, # the same two, with a batch in front
@@ -310,12 +312,11 @@ def check_shapes(
     if got != shapes: raise BadInput(f"a batch of shapes {got[0]} and {got[1]} came to a decoder between {shapes[0]} and {shapes[1]}: give inputs of one shape")
 
 @patch
-def _begin(self:Ridge, n):
-    "Which positions of each image, and chunks of how many images"
-    o, at = self.pair, self.pair.positions()
+def _plan(self:Ridge, n):
+    "At how many positions to read each of the next `n` images, and in chunks of how many"
+    o = self.pair
     width, block = o.k**2*channels(o.cur), math.prod(o.strides)*channels(o.prev)
-    self.m = min(len(at), max(1, max(ROWS, 4*width)//n))
-    self.at = at[torch.randperm(len(at), generator=torch.Generator().manual_seed(0))] if self.m < len(at) else at
+    self.m = min(len(self.at), max(1, max(ROWS, 4*width)//(self.n + n)))
     self.chunk = max(1, CHUNK//(4*(self.m*(width + block) + sum(map(math.prod, self.shapes)))))
 
 # %% ../nbs/04b_maps.ipynb #931cfbb1
