@@ -49,18 +49,24 @@ class Cascade:
     def __repr__(self):
         return f"Cascade({type(self.net).__name__}, {self.solver}, {f'fitted on {len(self.names)} layers' if hasattr(self, 'maps') else 'not fitted'})"
 
-# %% ../nbs/06_cascade.ipynb #5edc676c
-def _device(net): return next(net.parameters(), torch.empty(0)).device
+# %% ../nbs/06_cascade.ipynb #cd12615d
+def _device(net):
+    "Where the network is"
+    name, p = next(net.named_parameters(), ("", torch.empty(0)))
+    if p.is_meta: raise BadInput(f"the network's {name!r} is on the meta device, which holds no numbers: load its weights first")
+    return p.device
 
-# %% ../nbs/06_cascade.ipynb #308cb26a
+# %% ../nbs/06_cascade.ipynb #d16f2f7f
 def _checked(x, device):
     "A batch as floats on `device`"
-    x = (x[0] if isinstance(x, (tuple, list)) else x).to(device)
+    x = x[0] if isinstance(x, (tuple, list)) else x
+    if not isinstance(x, Tensor): raise BadInput(f"inputs are a {type(x).__name__}: give a tensor (N, *shape), or an iterable of such batches")
+    x = x.to(device)
     if not x.is_floating_point(): raise BadInput(f"inputs are {x.dtype}: give floating point images in [0, 1]")
     if not x.isfinite().all(): raise BadInput("inputs hold NaN or infinite pixels: clean the data first")
     return x
 
-# %% ../nbs/06_cascade.ipynb #f838ed82
+# %% ../nbs/06_cascade.ipynb #4d0c8fc9
 def batches(
     x, # inputs (N, *shape), or an iterable of such batches, with or without labels
     device="cpu", # where they go
@@ -68,7 +74,7 @@ def batches(
 ): # yields tensors
     "`x` in batches, checked"
     n = 0
-    for b in x.split(size) if isinstance(x, Tensor) else x:
+    for b in x.split(size) if isinstance(x, Tensor) else x if hasattr(x, "__iter__") else [x]:
         n += len(b := _checked(b, device))
         yield b
     if not n: raise BadInput("no inputs: give at least 2 images, better 4,000")
@@ -256,7 +262,7 @@ def _streamed(self:Cascade, h):
         read_layers(self.net, self.trace, x, visit)
     return [learners.pop(0).decoder() for _ in self.names]
 
-# %% ../nbs/06_cascade.ipynb #f3b890a0
+# %% ../nbs/06_cascade.ipynb #2a083961
 THIN, PROBE = 4096, 1024 # pixels of an input up to which a chain is carried as one map; inputs that say what its directions carry
 
 def _some(acts):
@@ -273,8 +279,8 @@ def _longer(
     l:int,
 ) -> tuple: # the chain from layer l, and what comes back through it, read with the noise, as a share of `total`
     "One decoder more on the chain"
-    if before is None: before = ThinDecoder(torch.eye(d.mean_out.numel(), device=d.mean_out.device), d.mean_out.flatten(), None, d.mean_out.flatten())
-    basis = torch.eye(len(before.weight), device=d.mean_out.device) if before.basis is None else before.basis
+    if before is None: before = ThinDecoder(torch.eye(d.mean_out.numel()).to(d.mean_out), d.mean_out.flatten(), None, d.mean_out.flatten())
+    basis = torch.eye(len(before.weight)).to(d.mean_out) if before.basis is None else before.basis
     weight = d.adjoint(before.weight.unflatten(1, d.mean_out.shape)).flatten(1)
     offset = basis @ (before.weight @ (d.mean_out.flatten() - before.mean_in))
     chain = ThinDecoder(weight, d.mean_in.flatten(), basis, before.mean_out + offset)
@@ -326,12 +332,13 @@ def _ready(self:Cascade, x):
     if (first := next(it, None)) is not None: self.prepare(first)
     return itertools.chain([first], it)
 
-# %% ../nbs/06_cascade.ipynb #8e85e3a8
+# %% ../nbs/06_cascade.ipynb #7cbe0544
 @patch
 def _averaged(self:Cascade, it):
     "The same batches, whose mean image is taken on the way"
     n, total = 0, 0
     for b in it:
+        if b.shape[1:] != self.shape: raise BadInput(f"a batch of images {tuple(b.shape[1:])} comes after images {self.shape}: give images of one shape")
         n, total = n + len(b), total + b.sum(0)
         self.mean = total/n
         yield b

@@ -51,7 +51,7 @@ class Stage:
     def __call__(self, x:Tensor) -> Tensor:
         try:
             for m in self.modules: x = _call(m, x)
-        except (RuntimeError, ValueError) as e:
+        except Exception as e:
             raise BadInput(f"layer {self.name!r} cannot take an input of shape {tuple(x.shape)}: {e}") from e
         return x
 
