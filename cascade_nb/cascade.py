@@ -160,16 +160,18 @@ def _wide(chain):
     r, n = chain.weight.shape
     return r > n/(8 if BYTES else 2)
 
-# %% ../nbs/06_cascade.ipynb #2d6f2405
+# %% ../nbs/06_cascade.ipynb #3e5ebbd7
 @torch.no_grad()
-def _gathered(stage, h, lane, chain, noise):
-    "Moments over a lane's batches, each moved through `stage`; `chain` is being solved meanwhile, so it is asked for last"
+def _gathered(stage, h, room, lane, chain, noise):
+    "Moments over a lane's batches, each moved through `stage` into its `room`; `chain` is being solved meanwhile, so it is asked for last"
     def targets(prev):
         c = chain and chain.result()[0]
         return prev.flatten(1) if c is None or _wide(c) else c.coordinates(prev)
     def batch(i):
-        prev, h[i] = h[i], _moved(stage, h[i])
-        return moments(lambda: targets(prev), h[i], noise)
+        prev, cur = h[i], _moved(stage, h[i])
+        m = moments(lambda: targets(prev), cur, noise)
+        h[i] = room[i].copy_(cur)
+        return m
     return reduce(add, map(batch, lane))
 
 # %% ../nbs/06_cascade.ipynb #1609a13d
@@ -200,14 +202,19 @@ def _variance(h):
     mean = sum(o.sum(0) for o in h)/sum(map(len, h))
     return sum((o - mean).square().sum().item() for o in h)/sum(map(len, h))
 
-# %% ../nbs/06_cascade.ipynb #c0a45a72
+# %% ../nbs/06_cascade.ipynb #b714aae7
+def _room(h, shape):
+    "One block for the activations of a layer, in batches as `h`: many small ones would leave memory in pieces"
+    return h[0].new_empty(sum(map(len, h)), *shape).split([len(o) for o in h])
+
 @patch
 def _ridge(self:Cascade, h):
     "Yield the chain from layers 1, 2, … until the signal has died"
     total, chain, dead, n = _variance(h) or 1., None, _Dying(), min(lanes(h[0]), len(h))
     with one_thread(), ThreadPoolExecutor(n + 1) as pool:
         for l, stage in enumerate(self.stages, 1):
-            parts = [pool.submit(_gathered, stage, h, range(i, len(h), n), chain, self.noise) for i in range(n)]
+            if l == 1 or self.shapes[l] != self.shapes[l - 1]: room = _room(h, self.shapes[l])
+            parts = [pool.submit(_gathered, stage, h, room, range(i, len(h), n), chain, self.noise) for i in range(n)]
             if chain:
                 d, share = chain.result()
                 yield d
