@@ -174,7 +174,7 @@ def computes(page):
     page.get_by_role("status").filter(has_text="Nothing is finished").wait_for()
     page.get_by_role("button", name="Compute here").click()
     page.get_by_role("status").filter(has_text="of 12.").wait_for(timeout=60000)
-    for name, v in (("width", 1000), ("depth", 100)): page.get_by_label(f"{name}, as a number").fill(str(v))
+    for name, v in (("width", 2000), ("depth", 200)): page.get_by_label(f"{name}, as a number").fill(str(v))
     page.get_by_role("button", name="Compute here").click()
     page.get_by_role("status").filter(has_text="Computing").wait_for()
     page.get_by_label("width, as a number").fill("300")
