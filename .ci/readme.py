@@ -34,6 +34,7 @@ def render(cfg):
                 if o.name == "stdout": parts.append(fence(text(o.text)))
                 continue
             d = o.get("data", {})
+            if "cascade-player" in text(d.get("text/html", "")): continue # moves on a page only
             if "image/png" in d:
                 p = f"{cfg.nbs_path.name}/images/{src.stem}-{c.id}-{i}.png"
                 pics[p] = base64.b64decode(text(d["image/png"]))

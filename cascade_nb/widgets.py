@@ -25,7 +25,7 @@ from .data import BadInput, Data, load_dataset
 from .entropy import cutoff
 from .meanfield import xi_c
 from .nets import mlp
-from .plot import _activation as activation_named, phase_diagram
+from .plot import activation_named, phase_diagram
 from .sweep import one_thread, sweep, verdicts
 
 # %% ../nbs/11_widgets.ipynb #9679d42e
