@@ -83,8 +83,10 @@ def _cutoff_line(ds, x, ax, rule):
     if over: ax.fill_between(ds[x], c.min(over), c.max(over), color="white", alpha=.25, lw=0)
 
 # %% ../nbs/09_plot.ipynb #53760ce1
-def activation_named(name):
-    "The activation a sweep was made with, by the name in its attributes"
+def activation_named(
+    name:str, # as in a sweep's attributes: 'Tanh', 'erf', …
+): # from torch.nn or torch; `BadInput` where neither has it
+    "The activation of that name"
     act = getattr(torch.nn, name, None) or getattr(torch, name, None)
     if act is None: raise BadInput(f"no theory for the activation {name!r}: it is neither in torch.nn nor in torch; draw with theory=False")
     return act
