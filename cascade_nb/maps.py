@@ -43,7 +43,7 @@ class ChannelsLast(Map):
 class Flat(Map):
     "Any shape as one position"
     def __init__(self, shape): self.shape, self.size = shape, (1, 1)
-    def grid(self, x): return x.reshape(len(x), -1, 1, 1)
+    def grid(self, x): return x.reshape(len(x), math.prod(self.shape), 1, 1)
     def ungrid(self, g): return g.reshape(len(g), *self.shape)
 
 # %% ../nbs/04b_maps.ipynb #94e7fa81
@@ -149,12 +149,13 @@ def axis(
 def _blocks(x, s):
     "(batch, c, h·s, w·s) -> (batch, c·s·s, h, w)"
     b, c, H, W = x.shape
-    return x.reshape(b, c, H//s[0], s[0], W//s[1], s[1]).permute(0, 1, 3, 5, 2, 4).reshape(b, -1, H//s[0], W//s[1])
+    return x.reshape(b, c, H//s[0], s[0], W//s[1], s[1]).permute(0, 1, 3, 5, 2, 4).reshape(b, c*s[0]*s[1], H//s[0], W//s[1])
 
 def _unblocks(y, s):
     "The way back"
     b, c, h, w = y.shape
-    return y.reshape(b, -1, *s, h, w).permute(0, 1, 4, 2, 5, 3).reshape(b, -1, h*s[0], w*s[1])
+    n = c//(s[0]*s[1])
+    return y.reshape(b, n, *s, h, w).permute(0, 1, 4, 2, 5, 3).reshape(b, n, h*s[0], w*s[1])
 
 # %% ../nbs/04b_maps.ipynb #b90bfcb6
 class Pair:
