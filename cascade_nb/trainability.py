@@ -271,9 +271,9 @@ def evidence(
     ds["gradient"] = "weight", list(grads.values()), {"long_name": "size of the gradient over that of the weight", "units": "1"}
     return ds.assign_attrs(net=type(net).__name__, n_train=len(fit), n_test=len(test), seconds=time.perf_counter() - start)
 
-# %% ../nbs/09b_trainability.ipynb #ef268d76
-FIT = np.array([14.246, 1.262, -4.596, -1.598]) # β_0, β_I, β_G, β_L
-FIT_COV = np.array([[5.863, .358, -1.286, -1.016], [.358, .066, -.114, -.006], [-1.286, -.114, .568, .125], [-1.016, -.006, .125, .265]])
+# %% ../nbs/09b_trainability.ipynb #da2f32f3
+FIT = np.array([12.121, .782, -2.948, -1.728]) # β_0, β_I, β_G, β_L
+FIT_COV = np.array([[2.154, .066, -.368, -.447], [.066, .015, -.005, .001], [-.368, -.005, .145, .066], [-.447, .001, .066, .116]])
 
 def features(
     r2, # explained variance from the last layer
