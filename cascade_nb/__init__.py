@@ -9,6 +9,9 @@ from .entropy import cutoff, differential_entropy, explained_variance, relative_
 from .cascade import Cascade
 from .sweep import Interrupted, best_start, open_sweep, sweep, verdicts
 from .plot import image_rows, phase_diagram, profile_plot
+from .trainability import diagnose, measure_trainability, recommend_init
+from .explain import channel_images, class_ideals, layer_strip, what_changed
+from .widgets import Explorer, Player
 
 __all__ = [
     # images in
@@ -21,6 +24,10 @@ __all__ = [
     "trace_layers", "register_decoder", "Cascade", "relative_entropy", "differential_entropy", "explained_variance", "cutoff",
     # over a grid of initialisations
     "sweep", "open_sweep", "verdicts", "best_start", "Interrupted",
+    # the verdict on one network, the truth, and where to start
+    "diagnose", "recommend_init", "measure_trainability",
+    # what each layer does to an image
+    "layer_strip", "class_ideals", "channel_images", "what_changed",
     # pictures
-    "phase_diagram", "profile_plot", "image_rows",
+    "phase_diagram", "profile_plot", "image_rows", "Player", "Explorer",
 ]
