@@ -342,7 +342,7 @@ def first_loss(
     at = min([*known, *np.nonzero(bad["explodes"])[0].tolist()], default=ev.sizes["layer"])
     return (at + 1, next(k for k, v in bad.items() if v[at])) if at < ev.sizes["layer"] else (0, "nothing is lost")
 
-# %% ../nbs/09b_trainability.ipynb #2320fe40
+# %% ../nbs/09b_trainability.ipynb #699b5601
 CURES = {"dead units": "most units are silent: raise the biases, or use a leaky activation", "saturated": "activations sit at their limits: scale the inputs or the first layer down",
          "explodes": "activations explode: smaller weights, or a normalisation layer"}
 
@@ -355,16 +355,17 @@ def phase_of(
 
 def advice(
     ev:xr.Dataset, # from `evidence`
+    depth:int, # to which it would train
 ) -> list: # of sentences
     "What to change, by what the evidence names"
-    chi, how, depth, L = 10**log_chi(ev), first_loss(ev)[1], depth_of(ev), ev.sizes["layer"]
+    chi, how, L = 10**log_chi(ev), first_loss(ev)[1], ev.sizes["layer"]
     if depth == L: return ["nothing: train it as it is"]
     return [*([CURES[how]] if how in CURES else []),
             *([f"multiply σ_w² by {1/chi:.2f} (weights by {chi**-.5:.2f})"] if phase_of(ev) != "critical" else []),
             *([f"or stop at {depth} layers"] if depth > 1 else []),
             f"or put in skip connections or normalisation, at least every {max(1, depth//2)} layers"]
 
-# %% ../nbs/09b_trainability.ipynb #22191912
+# %% ../nbs/09b_trainability.ipynb #b3f1617f
 class Diagnosis:
     "The verdict on a network, and why; `evidence` is the dataset it rests on, along `repeat`"
     def __init__(self, evidence:xr.Dataset):
@@ -389,7 +390,7 @@ class Diagnosis:
     @property
     def phase(self): return phase_of(self.each[0])
     @property
-    def advice(self): return advice(self.each[0])
+    def advice(self): return advice(self.each[0], self.depth)
 
 # %% ../nbs/09b_trainability.ipynb #4f2feef1
 @patch
