@@ -13,7 +13,7 @@ __all__ = ['SANE', 'PAPER', 'RESULTS', 'STATES', 'N_TEST', 'FIT', 'FIT_COV', 'GR
 import inspect, itertools, math, tempfile, time, zlib
 from collections import deque
 from contextlib import closing
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Callable
@@ -516,7 +516,9 @@ def recommend_init(
     "The variances of weights and biases from which this network is likeliest to train"
     data = data if isinstance(data, Data) else Data("images", data, None, data[:2], None)
     x, y = data.x_train[:n_train + N_TEST], data.y_train if data.y_train is None else data.y_train[:n_train + N_TEST]
-    look = lambda w, b: tabulate(_drawable(make_net), {"var_w": w, "var_b": b, "seed": range(seeds)}, fixed, data, partial(_odds, x=x, y=y), ODDS, dict(n_train=n_train), store=store, progress=progress)[list(ODDS)]
+    def look(w, b):
+        grid = {"var_w": w, "var_b": b, "seed": range(seeds)}
+        return tabulate(_drawable(make_net), grid, fixed, data, partial(_odds, x=x, y=y), ODDS, dict(n_train=n_train), store=store, progress=progress)[list(ODDS)]
     found = look(var_w, var_b)
     for _ in range(rounds):
         best = Recommendation(found)
