@@ -322,7 +322,12 @@ def _chains(self:Cascade, decoders, x, total):
     except _End: pass
     return chains
 
-# %% ../nbs/06_cascade.ipynb #52ddc57a
+# %% ../nbs/06_cascade.ipynb #17929214
+@patch
+def _batch(self:Cascade):
+    "Inputs a batch: a layer of them takes a quarter of a gigabyte, but no fewer than 16 make statistics"
+    return max(16, min(2048, 2**26//max(map(math.prod, self.shapes))))
+
 @patch
 def _thin(self:Cascade):
     "Whether the whole chain is carried as one map"
@@ -334,7 +339,7 @@ def _ready(self:Cascade, x):
     "Batches of `x`, for a network that is prepared"
     if isinstance(x, Tensor):
         self.prepare(_checked(x[:2], _device(self.net)))
-        return batches(x, _device(self.net), max(16, min(2048, 2**26//max(map(math.prod, self.shapes)))))
+        return batches(x, _device(self.net), self._batch())
     it = batches(x, _device(self.net))
     if (first := next(it, None)) is not None: self.prepare(first)
     return itertools.chain([first], it)
@@ -397,21 +402,21 @@ def _stack(decoders, acts):
     for d, a in zip(reversed(decoders), reversed(acts)): z = d(torch.cat([a, z]))
     return z.unflatten(0, (len(acts), -1))
 
-# %% ../nbs/06_cascade.ipynb #f599ff2d
+# %% ../nbs/06_cascade.ipynb #6404769c
 STACK = 2**28 # bytes that a stack may hold
 
 @patch
 def _stacked(self:Cascade, x, decoders):
     "(correlation, reconstruction) of layers 1..L through decoders that do not compose, side by side and in bounded memory"
-    n = lanes(x) if self.stages is not None else 1
+    n, sums, backs = lanes(x), [], []
     per = max(1, min(-(-len(x)//n), STACK//(4*n*max(map(math.prod, self.shapes))*len(self.names))))
-    @torch.no_grad()
-    def part(x):
+    for part in x.tensor_split(-(-len(x)//self._batch())): # as large as in the fit: a batch may be normalised by its own statistics
         acts = []
-        self._visit(x, acts.append)
-        return [_gram_sums(a) for a in acts], _stack(decoders, acts).view(len(acts), *x.shape)
-    with one_thread() if n > 1 else nullcontext(), ThreadPoolExecutor(n) as pool: sums, backs = zip(*pool.map(part, x.split(per)))
-    yield from zip(map(_correlation, zip(*sums)), torch.cat(backs, 1))
+        self._visit(part, acts.append)
+        sums.append([_gram_sums(a) for a in acts])
+        with one_thread() if n > 1 else nullcontext(), ThreadPoolExecutor(n) as pool:
+            backs += pool.map(lambda few: _stack(decoders, few), zip(*(a.split(per) for a in acts)))
+    yield from zip(map(_correlation, zip(*sums)), torch.cat(backs, 1).view(len(self.names), *x.shape))
 
 # %% ../nbs/06_cascade.ipynb #266721bf
 @patch
