@@ -55,7 +55,7 @@ def activation(self:Cascade,
 @torch.no_grad()
 def _decoded(casc, act, l):
     if l > len(casc.maps): return casc.mean.expand(len(act), *casc.shape)
-    for d in [casc.maps[l - 1]] if casc._thin() else casc.maps[l - 1::-1]: act = d(act.flatten(1) if casc.trace is None or casc._thin() else act)
+    for d in [casc.maps[l - 1]] if casc.thin else casc.maps[l - 1::-1]: act = d(act.flatten(1) if casc.trace is None or casc.thin else act)
     return act.view(len(act), *casc.shape)
 
 @patch
