@@ -136,13 +136,13 @@ def prepare(self:Cascade,
     self.thin = self._thin()
     return self
 
-# %% ../nbs/06_cascade.ipynb #5bda0a07
+# %% ../nbs/06_cascade.ipynb #3501421e
 _LOCK, _INSIDE = threading.RLock(), []
 
 @contextmanager
 def one_thread():
     "One thread for all arithmetic; what was set before comes back when the last block in this process ends"
-    with _LOCK: _INSIDE.append((torch.get_num_threads(), threadpool_limits(1)))
+    with _LOCK: _INSIDE.append((torch.get_num_threads(), None if _INSIDE else threadpool_limits(1))) # which takes milliseconds
     torch.set_num_threads(1)
     try: yield
     finally:
