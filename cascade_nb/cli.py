@@ -24,7 +24,7 @@ from .trainability import diagnose
 
 # %% ../nbs/12_cli.ipynb #6ebab2f8
 VAR_W = [.5, .75, 1., 1.2, 1.35, 1.45, 1.55, 1.6, 1.65, 1.7, 1.76, 1.8, 1.9, 2., 2.15, 2.35, 2.6, 2.9, 3.2, 3.6, 4.]
-QUICK = dict(depth=30, width=128, inputs=1000, var_w=[.5, 1., 1.3, 1.5, 1.65, 1.76, 1.9, 2.2, 2.6, 3.2, 4.])
+QUICK = dict(depth=30, width=128, inputs=1000, var_w=[.5, 1., 1.5, 1.76, 2.2, 4.])
 ACTIVATIONS = {"tanh": nn.Tanh, "erf": torch.erf, "sigmoid": nn.Sigmoid, "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU,
                "selu": nn.SELU, "gelu": nn.GELU, "silu": nn.SiLU, "softplus": nn.Softplus, "sine": torch.sin}
 
