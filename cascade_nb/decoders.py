@@ -56,7 +56,7 @@ def resolving(
     rounding = 4*torch.finfo(torch.float32).eps*c.norm().item()**2/len(c)
     return torch.float32 if rounding < noise else torch.float64
 
-# %% ../nbs/04_decoders.ipynb #ab3d8335
+# %% ../nbs/04_decoders.ipynb #66c7cdb0
 class Moments(NamedTuple):
     "Means and centred second moments of pairs (x_{l-1}, x_l); add two and they merge"
     n: int # inputs seen
@@ -67,10 +67,10 @@ class Moments(NamedTuple):
     blur: float = 0. # n × the variance that rounding to bytes has added to x_l
 
     def __add__(self, o):
-        n, dp, dc = self.n + o.n, o.mean_prev - self.mean_prev, o.mean_cur - self.mean_cur
-        w = o.n/n
-        return Moments(n, self.mean_prev + w*dp, self.mean_cur + w*dc, self.K + o.K + torch.outer(self.n*w*dp, dc),
-                       self.C + o.C + torch.outer(self.n*w*dc, dc), self.blur + o.blur)
+        n, dtype = self.n + o.n, torch.promote_types(self.C.dtype, o.C.dtype)
+        dp, dc, w = (o.mean_prev - self.mean_prev).to(dtype), (o.mean_cur - self.mean_cur).to(dtype), o.n/n
+        return Moments(n, torch.lerp(self.mean_prev, o.mean_prev, w), torch.lerp(self.mean_cur, o.mean_cur, w),
+                       self.K + o.K + torch.outer(self.n*w*dp, dc), self.C + o.C + torch.outer(self.n*w*dc, dc), self.blur + o.blur)
 
 # %% ../nbs/04_decoders.ipynb #77008087
 def second_moments(
