@@ -6,7 +6,7 @@
 __all__ = ['SOLVERS', 'THIN', 'DEAD', 'PATIENCE', 'PROBE', 'STACK', 'LABELS', 'MEASURES', 'KINDS', 'Cascade', 'batches',
            'one_thread', 'lanes', 'label']
 
-# %% ../nbs/06_cascade.ipynb #384c9502
+# %% ../nbs/06_cascade.ipynb #c430fe4e
 import itertools, json, math, os, threading
 from concurrent.futures import ThreadPoolExecutor
 from collections import deque
@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from .data import BadInput
 from .decoders import BYTES, TRIM, TanhDecoder, ThinDecoder, adam_decoder, chained, check_inputs, check_noise, moments, product, trimmed
 from .entropy import differential_entropy, explained_variance, relative_entropy
-from .layers import Stage, frozen, read_layers, stages, trace_layers, untouched
+from .layers import Stage, read_layers, stages, trace_layers, untouched
 from .maps import DECODERS, REGISTERED, learner
 
 # %% ../nbs/06_cascade.ipynb #bbef5324
@@ -79,6 +79,27 @@ def batches(
         yield b
     if not n: raise BadInput("no inputs: give at least 2 images, better 4,000")
 
+# %% ../nbs/06_cascade.ipynb #3501421e
+_LOCK, _INSIDE = threading.RLock(), []
+
+@contextmanager
+def one_thread():
+    "One thread for all arithmetic; what was set before comes back when the last block in this process ends"
+    with _LOCK: _INSIDE.append((torch.get_num_threads(), None if _INSIDE else threadpool_limits(1))) # which takes milliseconds
+    torch.set_num_threads(1)
+    try: yield
+    finally:
+        with _LOCK:
+            n, limits = _INSIDE.pop()
+            if not _INSIDE: limits.restore_original_limits(); torch.set_num_threads(n)
+
+# %% ../nbs/06_cascade.ipynb #e2e601bf
+def lanes(
+    x:Tensor, # anything on the device that computes
+) -> int: # how many batches to work on side by side: as many as torch has threads, on a CPU
+    "One lane a core"
+    return torch.get_num_threads() if x.device.type == "cpu" else 1
+
 # %% ../nbs/06_cascade.ipynb #07a95f95
 def _only_linear(net):
     "Whether `net` is a tower of Linear layers and parameter-free modules"
@@ -117,7 +138,7 @@ def _thin(self:Cascade):
     ours = not any(fits(a, b) for fits, _ in REGISTERED for a, b in zip(self.shapes, self.shapes[1:]))
     return self.solver == "ridge" and (self.trace is None or ours and math.prod(self.shape) <= THIN)
 
-# %% ../nbs/06_cascade.ipynb #84fad039
+# %% ../nbs/06_cascade.ipynb #4c2f7aa8
 def _width(stage): return [m.out_features for m in stage.modules if isinstance(m, nn.Linear)][-1]
 
 @patch
@@ -133,29 +154,8 @@ def prepare(self:Cascade,
     else:
         self.trace = trace_layers(self.net, x, self.layers, self.train)
         self.stages, self.names, self.shapes = _segments(self.net, self.trace), self.trace.names, self.trace.shapes
-    self.thin = self._thin()
+    self.thin, self.lanes = self._thin(), lanes(x)
     return self
-
-# %% ../nbs/06_cascade.ipynb #3501421e
-_LOCK, _INSIDE = threading.RLock(), []
-
-@contextmanager
-def one_thread():
-    "One thread for all arithmetic; what was set before comes back when the last block in this process ends"
-    with _LOCK: _INSIDE.append((torch.get_num_threads(), None if _INSIDE else threadpool_limits(1))) # which takes milliseconds
-    torch.set_num_threads(1)
-    try: yield
-    finally:
-        with _LOCK:
-            n, limits = _INSIDE.pop()
-            if not _INSIDE: limits.restore_original_limits(); torch.set_num_threads(n)
-
-# %% ../nbs/06_cascade.ipynb #e2e601bf
-def lanes(
-    x:Tensor, # anything on the device that computes
-) -> int: # how many batches to work on side by side: as many as torch has threads, on a CPU
-    "One lane a core"
-    return torch.get_num_threads() if x.device.type == "cpu" else 1
 
 # %% ../nbs/06_cascade.ipynb #5f18fd98
 def _moved(stage, x):
@@ -206,13 +206,13 @@ class _Dying:
         self.n = self.n + 1 if share < DEAD else 0
         return self.n == PATIENCE
 
-# %% ../nbs/06_cascade.ipynb #9a9c923b
+# %% ../nbs/06_cascade.ipynb #9aab97d0
 def _variance(h):
-    "Of a list of batches of images, summed over pixels"
+    "Of a list of batches of images, summed over pixels; 1 where they are all the same, since shares are taken of it"
     mean = sum(o.sum(0) for o in h)/sum(map(len, h))
-    return sum((o - mean).square().sum().item() for o in h)/sum(map(len, h))
+    return sum((o - mean).square().sum().item() for o in h)/sum(map(len, h)) or 1.
 
-# %% ../nbs/06_cascade.ipynb #b714aae7
+# %% ../nbs/06_cascade.ipynb #34c7f156
 def _room(h, shape):
     "One block for the activations of a layer, in batches as `h`: many small ones would leave memory in pieces"
     return h[0].new_empty(sum(map(len, h)), *shape).split([len(o) for o in h])
@@ -220,7 +220,7 @@ def _room(h, shape):
 @patch
 def _ridge(self:Cascade, h):
     "Yield the chain from layers 1, 2, … until the signal has died"
-    total, chain, dead, n = _variance(h) or 1., None, _Dying(), min(lanes(h[0]), len(h))
+    total, chain, dead, n = _variance(h), None, _Dying(), min(self.lanes, len(h))
     with one_thread(), ThreadPoolExecutor(n + 1) as pool:
         for l, stage in enumerate(self.stages, 1):
             if l == 1 or self.shapes[l] != self.shapes[l - 1]: room = _room(h, self.shapes[l])
@@ -232,11 +232,11 @@ def _ridge(self:Cascade, h):
             chain = pool.submit(_linked, reduce(add, (p.result() for p in parts)), chain, self.noise, total, l)
         yield chain.result()[0]
 
-# %% ../nbs/06_cascade.ipynb #0a2bfef8
+# %% ../nbs/06_cascade.ipynb #bff199cb
 @patch
 def _adam(self:Cascade, h):
     "Yield the decoders of layers 1..L"
-    x, running, n = torch.cat(h), [], lanes(h[0])
+    x, running, n = torch.cat(h), [], self.lanes
     h.clear()
     with one_thread(), ThreadPoolExecutor(n) as pool:
         for l, stage in enumerate(self.stages):
@@ -253,11 +253,11 @@ def _learned(pairs, shapes, settings):
     for prev, cur in pairs: learns.add(prev, cur)
     return learns.decoder()
 
-# %% ../nbs/06_cascade.ipynb #0133073e
+# %% ../nbs/06_cascade.ipynb #1a35824e
 @patch
 def _staged(self:Cascade, h):
     "Yield each layer's decoder, and what it learned from, walking by stages"
-    running, n = deque(), lanes(h[0])
+    running, n = deque(), self.lanes
     with one_thread(), ThreadPoolExecutor(n) as pool:
         for l, stage in enumerate(self.stages):
             prev, h = h, [_moved(stage, b) for b in h]
@@ -306,33 +306,33 @@ def _longer(
     S = product(t.T, t)/len(t) + noise*product(weight, weight.T)
     return (trimmed(chain, S, TRIM*total) if _look(l) else chain), S.trace().item()/total
 
-# %% ../nbs/06_cascade.ipynb #bc8b1411
+# %% ../nbs/06_cascade.ipynb #914b8630
 @patch
 def _chained(self:Cascade, steps, total):
     "Yield chains from layers 1, 2, … until the signal has died; `steps` gives decoders and activations"
-    chain, dead, total = None, _Dying(), total or 1.
+    chain, dead = None, _Dying()
     for l, (d, acts) in enumerate(steps, 1):
         chain, share = _longer(d, acts, chain, total, self.noise, l)
         yield chain
         if dead(share): return
 
-# %% ../nbs/06_cascade.ipynb #55c9f5ef
+# %% ../nbs/06_cascade.ipynb #8a5c6e4c
 class _End(Exception): "Ends a pass in the middle"
 
 @patch
 def _chains(self:Cascade, decoders, x, total):
     "The chains of decoders that were learned by hooks, from one more pass of a batch"
-    chains, dead, chain, total = [], _Dying(), [None], total or 1.
+    chains, dead = [], _Dying()
     def visit(l, act):
         if not l: return
-        chain[0], share = _longer(decoders[l - 1], [act], chain[0], total, self.noise, l)
-        chains.append(chain[0])
+        chain, share = _longer(decoders[l - 1], [act], chains[-1] if chains else None, total, self.noise, l)
+        chains.append(chain)
         if dead(share): raise _End
     try: read_layers(self.net, self.trace, x, visit)
     except _End: pass
     return chains
 
-# %% ../nbs/06_cascade.ipynb #8483fd8a
+# %% ../nbs/06_cascade.ipynb #e1824f99
 @patch
 def _batch(self:Cascade):
     "Inputs a batch: a layer of them takes a quarter of a gigabyte, but no fewer than 16 make statistics"
@@ -340,10 +340,11 @@ def _batch(self:Cascade):
 
 @patch
 def _ready(self:Cascade, x):
-    "Batches of `x`, for a network that is prepared"
+    "Batches of `x`, for a network that is now prepared; each lane of a tower has one"
     if isinstance(x, Tensor):
         self.prepare(_checked(x[:2], _device(self.net)))
-        return batches(x, _device(self.net), self._batch())
+        size = self._batch() if self.trace else min(self._batch(), max(2, -(-len(x)//self.lanes)))
+        return batches(x, _device(self.net), size)
     it = batches(x, _device(self.net))
     if (first := next(it, None)) is not None: self.prepare(first)
     return itertools.chain([first], it)
@@ -360,24 +361,24 @@ def _averaged(self:Cascade, it):
         yield b
     check_inputs(n)
 
-# %% ../nbs/06_cascade.ipynb #6ce0744c
+# %% ../nbs/06_cascade.ipynb #55b2e730
 @patch
-def _fitting(self:Cascade, x):
+def _fitting(self:Cascade, ready):
     "Fit and yield, layer by layer: the whole chain from there where it is thin, else the one decoder"
-    h = self._averaged(self._ready(x))
+    h = self._averaged(ready)
     if self.stages is not None or self.thin: h = list(h)
     if self.trace is None: yield from (self._ridge if self.solver == "ridge" else self._adam)(h)
     elif self.stages is None: yield from self._chains(self._streamed(h), h[0], _variance(h)) if self.thin else self._streamed(h)
     else:
         with closing(self._staged(h)) as steps: yield from self._chained(steps, _variance(h)) if self.thin else (d for d, _ in steps)
 
-# %% ../nbs/06_cascade.ipynb #783828dc
+# %% ../nbs/06_cascade.ipynb #ddda0976
 @patch
 def fit(self:Cascade,
     x, # training inputs: (N, *shape), or batches; some 4,000 images are enough for ridge
 ) -> Cascade: # itself
     "Fit every layer's decoder on what `net` makes of `x`"
-    with untouched(self.net, self.train), closing(self._fitting(x)) as maps: self.maps = list(maps)
+    with untouched(self.net, self.train), closing(self._fitting(self._ready(x))) as maps: self.maps = list(maps)
     return self
 
 # %% ../nbs/06_cascade.ipynb #0ac63ef6
@@ -406,13 +407,13 @@ def _stack(decoders, acts):
     for d, a in zip(reversed(decoders), reversed(acts)): z = d(torch.cat([a, z]))
     return z.unflatten(0, (len(acts), -1))
 
-# %% ../nbs/06_cascade.ipynb #6404769c
+# %% ../nbs/06_cascade.ipynb #794b6fd7
 STACK = 2**28 # bytes that a stack may hold
 
 @patch
 def _stacked(self:Cascade, x, decoders):
     "(correlation, reconstruction) of layers 1..L through decoders that do not compose, side by side and in bounded memory"
-    n, sums, backs = lanes(x), [], []
+    n, sums, backs = self.lanes, [], []
     per = max(1, min(-(-len(x)//n), STACK//(4*n*max(map(math.prod, self.shapes))*len(self.names))))
     for part in x.tensor_split(-(-len(x)//self._batch())): # as large as in the fit: a batch may be normalised by its own statistics
         acts = []
@@ -444,16 +445,28 @@ def _reconstructions(self:Cascade, x, maps):
     if self.stages is None: maps = list(maps) # a fit must not run inside a pass
     yield from self._unchained(x, maps) if self.thin else self._stacked(x, list(maps))
 
-# %% ../nbs/06_cascade.ipynb #bb06d0e1
+# %% ../nbs/06_cascade.ipynb #25f138be
+@patch
+def _fitted(self:Cascade):
+    "Raise unless `fit` or `load` has been called"
+    if not hasattr(self, "maps"): raise BadInput("this cascade has no decoders yet: call fit(x) first")
+
+@patch
+def _images(self:Cascade, x):
+    "`x` as floats where the network is, of the shape that was fitted on"
+    x = _checked(x, _device(self.net))
+    if x.shape[1:] != self.shape: raise BadInput(f"images are {tuple(x.shape[1:])} but the cascade was fitted on {self.shape}: give images of that shape")
+    return x
+
+# %% ../nbs/06_cascade.ipynb #62ff0ddf
 @patch
 def reconstruct(self:Cascade,
     x:Tensor, # images, (batch, *shape)
 ) -> Tensor: # (L, batch, *shape), layers 1..L
     "`x` as it comes back from every layer; below the layer where the signal died that is the mean of the training images"
-    if not hasattr(self, "maps"): raise BadInput("this cascade has no decoders yet: call fit(x) first")
-    x = _checked(x, _device(self.net))
-    if x.shape[1:] != self.shape: raise BadInput(f"images are {tuple(x.shape[1:])} but the cascade was fitted on {self.shape}: give images of that shape")
-    with one_thread() if self.trace is None else nullcontext(), untouched(self.net, self.train): back = [r for _, r in self._reconstructions(x, self.maps)]
+    self._fitted()
+    x = self._images(x)
+    with one_thread() if self.stages is not None else nullcontext(), untouched(self.net, self.train): back = [r for _, r in self._reconstructions(x, self.maps)]
     return torch.stack(back + [self.mean.expand_as(x)]*(len(self.names) - len(back)))
 
 # %% ../nbs/06_cascade.ipynb #2c91b51a
@@ -494,33 +507,33 @@ def _profile(rows, kls, L, attrs):
     cols = {k: ("layer", v[index].astype("float32")) for k, v in cols.items()}
     return label(xr.Dataset({**cols, "computed": ("layer", np.arange(L) < n)}, {"layer": np.arange(1, L + 1)}, attrs))
 
-# %% ../nbs/06_cascade.ipynb #c9814496
+# %% ../nbs/06_cascade.ipynb #f2bc50b3
 @patch
 def _profiled(self:Cascade, x, maps):
-    with one_thread() if self.trace is None else nullcontext(), untouched(self.net, self.train):
+    with one_thread() if self.stages is not None else nullcontext(), untouched(self.net, self.train):
         rows, kls = _measure(x, self, self._reconstructions(x, maps))
     attrs = dict(solver=self.solver, noise=self.noise, solver_seed=self.seed, samples=len(x))
     return _profile(rows, kls, len(self.names), attrs)
 
-# %% ../nbs/06_cascade.ipynb #fc5270ed
+# %% ../nbs/06_cascade.ipynb #0d46e95b
 @patch
 def profile(self:Cascade,
     x:Tensor, # images the decoders have not seen, (batch ≥ 2, *shape)
 ) -> xr.Dataset: # over `layer`
     "How much of `x` comes back from each layer"
-    if not hasattr(self, "maps"): raise BadInput("this cascade has no decoders yet: call fit(x) first")
-    return self._profiled(_checked(x, _device(self.net)), self.maps)
+    self._fitted()
+    return self._profiled(self._images(x), self.maps)
 
-# %% ../nbs/06_cascade.ipynb #933980ac
+# %% ../nbs/06_cascade.ipynb #5db3ab95
 @patch
 def fit_profile(self:Cascade,
     x, # training inputs, (N, *shape), or batches
     x_test:Tensor, # images to measure on, (batch ≥ 2, *shape)
 ) -> xr.Dataset: # over `layer`
     "The profile alone: fit and measure in one walk, keep no decoder"
-    x_test = _checked(x_test, _device(self.net))
-    self.prepare(x_test)
-    with untouched(self.net, self.train), closing(self._fitting(x)) as maps: return self._profiled(x_test, maps)
+    ready = self._ready(x)
+    x_test = self._images(x_test)
+    with untouched(self.net, self.train), closing(self._fitting(ready)) as maps: return self._profiled(x_test, maps)
 
 # %% ../nbs/06_cascade.ipynb #456492c7
 KINDS = {**DECODERS, "ThinDecoder": ThinDecoder, "TanhDecoder": TanhDecoder}
@@ -534,13 +547,13 @@ def _built(kind, tensors):
     "The decoder back"
     return KINDS[kind](**tensors) if issubclass(KINDS[kind], tuple) else KINDS[kind].from_tensors(tensors)
 
-# %% ../nbs/06_cascade.ipynb #be4ef323
+# %% ../nbs/06_cascade.ipynb #dc06486a
 @patch
 def save(self:Cascade,
     path, # a file, usually *.safetensors
 ):
     "Write the fitted decoders to `path`"
-    if not hasattr(self, "maps"): raise BadInput("this cascade has no decoders yet: call fit(x) first")
+    self._fitted()
     path = Path(path)
     tensors = {f"{l}.{k}": v.clone(memory_format=torch.contiguous_format) for l, m in enumerate(self.maps, 1) for k, v in _tensors(m).items()}
     settings = dict(solver=self.solver, noise=self.noise, seed=self.seed, layers=self.layers, train=self.train, shape=self.shape,
