@@ -7,7 +7,7 @@ __all__ = ['RANGES', 'ACTS', 'picture_url', 'Player', 'shown_layers', 'look', 'w
            'neighbours', 'save_atlas', 'load_atlas', 'check_controls', 'quiet', 'shown_diagram', 'shown_profile',
            'thumbnail', 'shown_strip', 'Explorer', 'Cancelled', 'static_widgets']
 
-# %% ../nbs/11_widgets.ipynb #7dcd1f7f
+# %% ../nbs/11_widgets.ipynb #dac3c331
 import base64, ctypes, gzip, io, json, math, threading, warnings
 from contextlib import contextmanager
 from html import escape
@@ -16,7 +16,6 @@ from typing import NamedTuple
 import anywidget, traitlets
 import matplotlib.pyplot as plt
 import numpy as np
-import torch
 import xarray as xr
 from fastcore.basics import patch
 from PIL import Image
@@ -26,7 +25,7 @@ from .entropy import cutoff
 from .meanfield import xi_c
 from .nets import mlp
 from .plot import activation_named, phase_diagram
-from .sweep import one_thread, sweep, verdicts
+from .sweep import one_thread
 
 # %% ../nbs/11_widgets.ipynb #9679d42e
 def picture_url(
@@ -358,7 +357,7 @@ function profile(model, el) {
 }
 """
 
-# %% ../nbs/11_widgets.ipynb #611800af
+# %% ../nbs/11_widgets.ipynb #e00cfeff
 _RENDER_JS = """
 export default {render({model, el}) {
   el.innerHTML = '<div class="cascade-explorer"><form></form><div class="shows"><div class="diagram"></div><div class="profile"></div></div>' +
@@ -373,6 +372,8 @@ export default {render({model, el}) {
   }
 }}
 """
+
+# %% ../nbs/11_widgets.ipynb #ee404d83
 _EXPLORER_CSS = """
 .cascade-explorer{max-width:62rem;color:#212529;background:#fff;font-family:system-ui,sans-serif;font-size:.95rem;padding:.5rem}
 .cascade-explorer form{display:grid;grid-template-columns:repeat(auto-fit,minmax(20rem,1fr));gap:.25rem 1.5rem}
