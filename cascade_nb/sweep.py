@@ -473,7 +473,7 @@ def outcome(
 ): # its columns, or the text of what went wrong
     "What became of a point"
     e = CancelledError("cancelled") if f.cancelled() else f.exception()
-    if isinstance(e, BrokenExecutor): return "a worker process died: out of memory, killed, or unable to import what the builder needs; executor='serial' shows the error"
+    if isinstance(e, BrokenExecutor): return "a worker process died: out of memory, killed, unable to import what the builder needs, or started by a script without `if __name__ == '__main__':`; executor='serial' shows the error"
     return f.result() if e is None else f"{type(e).__name__}: {e}"
 
 # %% ../nbs/08_sweep.ipynb #f73ec1f0
