@@ -7,7 +7,7 @@ from .layers import trace_layers
 from .maps import register_decoder
 from .entropy import cutoff, differential_entropy, explained_variance, relative_entropy
 from .cascade import Cascade
-from .sweep import Interrupted, best_start, open_sweep, sweep, verdicts
+from .sweep import Interrupted, best_start, open_sweep, save_sweep, sweep, verdicts
 from .plot import image_rows, phase_diagram, profile_plot
 from .trainability import diagnose, measure_trainability, recommend_init
 from .explain import channel_images, class_ideals, layer_strip, what_changed
@@ -23,7 +23,7 @@ __all__ = [
     # what they keep of an image
     "trace_layers", "register_decoder", "Cascade", "relative_entropy", "differential_entropy", "explained_variance", "cutoff",
     # over a grid of initialisations
-    "sweep", "open_sweep", "verdicts", "best_start", "Interrupted",
+    "sweep", "open_sweep", "save_sweep", "verdicts", "best_start", "Interrupted",
     # the verdict on one network, the truth, and where to start
     "diagnose", "recommend_init", "measure_trainability",
     # what each layer does to an image

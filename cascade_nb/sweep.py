@@ -6,10 +6,10 @@
 __all__ = ['NAMES', 'FORMAT', 'AHEAD', 'ALIKE', 'label_of', 'check_grid', 'drawn_from', 'run_point', 'columns_of', 'code_crc',
            'sweep_attrs', 'sweep_dataset', 'checksum', 'sealed', 'opened', 'Store', 'open_sweep', 'cores',
            'worth_processes', 'pickled', 'Here', 'submitting', 'outcome', 'computed', 'Interrupted', 'named_images',
-           'sweep_jobs', 'sweep', 'verdicts', 'best_start']
+           'sweep_jobs', 'sweep', 'verdicts', 'best_start', 'save_sweep']
 
-# %% ../nbs/08_sweep.ipynb #15faea92
-import inspect, itertools, json, math, os, random, re, signal, tempfile, threading, warnings, zlib
+# %% ../nbs/08_sweep.ipynb #0576e19d
+import gzip, inspect, itertools, json, math, os, random, re, signal, tempfile, threading, warnings, zlib
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import closing, contextmanager, nullcontext
@@ -678,3 +678,17 @@ def best_start(
     if score.isnull().all(): raise BadInput("nothing in this sweep is finished: run it further first")
     at = score.argmax(...)
     return {k: score[k].values[int(i)].item() for k, i in at.items()}
+
+# %% ../nbs/08_sweep.ipynb #7992418f
+def save_sweep(
+    ds:xr.Dataset, # a finished sweep, or any dataset of numbers
+    path, # *.nc.gz
+    digits:int=4, # decimals kept
+):
+    "Write a dataset to one small file"
+    path = Path(path)
+    if path.suffixes[-2:] != [".nc", ".gz"]: raise BadInput(f"{path.name}: give a name that ends in .nc.gz, such as sweep.nc.gz")
+    small = ds.drop_vars("error", errors="ignore").map(lambda v: v.round(digits) if v.dtype.kind == "f" else v, keep_attrs=True)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(gzip.compress(bytes(small.to_netcdf(engine="scipy")), mtime=0))
+    os.replace(part, path)
