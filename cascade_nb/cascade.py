@@ -196,15 +196,19 @@ def _linked(m, chain, noise, total, l):
     if before is not None and _wide(before): m = m._replace(K=product(before.weight.to(m.K.dtype), m.K))
     return chained(m, before, noise, total, _look(l))
 
-# %% ../nbs/06_cascade.ipynb #dfcbdb41
+# %% ../nbs/06_cascade.ipynb #c73f654d
 DEAD, PATIENCE = 1e-3, 3 # a column ends after PATIENCE layers in a row below DEAD
 
 class _Dying:
     "Counts layers in a row from which nothing comes back"
     def __init__(self): self.n = 0
-    def __call__(self, share):
-        self.n = self.n + 1 if share < DEAD else 0
+    def __call__(self, explained):
+        self.n = self.n + 1 if explained < DEAD else 0
         return self.n == PATIENCE
+
+def _most(share):
+    "Explained variance that reconstructions with that share of the images' variance have at most"
+    return 2*max(share, 0.)**.5
 
 # %% ../nbs/06_cascade.ipynb #9aab97d0
 def _variance(h):
@@ -212,7 +216,7 @@ def _variance(h):
     mean = sum(o.sum(0) for o in h)/sum(map(len, h))
     return sum((o - mean).square().sum().item() for o in h)/sum(map(len, h)) or 1.
 
-# %% ../nbs/06_cascade.ipynb #34c7f156
+# %% ../nbs/06_cascade.ipynb #c813e9fb
 def _room(h, shape):
     "One block for the activations of a layer, in batches as `h`: many small ones would leave memory in pieces"
     return h[0].new_empty(sum(map(len, h)), *shape).split([len(o) for o in h])
@@ -228,7 +232,7 @@ def _ridge(self:Cascade, h):
             if chain:
                 d, share = chain.result()
                 yield d
-                if dead(share): return
+                if dead(_most(share)): return
             chain = pool.submit(_linked, reduce(add, (p.result() for p in parts)), chain, self.noise, total, l)
         yield chain.result()[0]
 
@@ -306,7 +310,7 @@ def _longer(
     S = product(t.T, t)/len(t) + noise*product(weight, weight.T)
     return (trimmed(chain, S, TRIM*total) if _look(l) else chain), S.trace().item()/total
 
-# %% ../nbs/06_cascade.ipynb #914b8630
+# %% ../nbs/06_cascade.ipynb #65e2a8f0
 @patch
 def _chained(self:Cascade, steps, total):
     "Yield chains from layers 1, 2, … until the signal has died; `steps` gives decoders and activations"
@@ -314,9 +318,9 @@ def _chained(self:Cascade, steps, total):
     for l, (d, acts) in enumerate(steps, 1):
         chain, share = _longer(d, acts, chain, total, self.noise, l)
         yield chain
-        if dead(share): return
+        if dead(_most(share)): return
 
-# %% ../nbs/06_cascade.ipynb #8a5c6e4c
+# %% ../nbs/06_cascade.ipynb #e99aa8f8
 class _End(Exception): "Ends a pass in the middle"
 
 @patch
@@ -327,7 +331,7 @@ def _chains(self:Cascade, decoders, x, total):
         if not l: return
         chain, share = _longer(decoders[l - 1], [act], chains[-1] if chains else None, total, self.noise, l)
         chains.append(chain)
-        if dead(share): raise _End
+        if dead(_most(share)): raise _End
     try: read_layers(self.net, self.trace, x, visit)
     except _End: pass
     return chains
