@@ -163,19 +163,21 @@ STRIP = {"image": "what comes back", "change": "difference to the layer shown be
 def _called(strip, l, i, classes):
     "What stands below a picture: the answer, its confidence, and every measure of quality in the dataset"
     o = strip.isel(layer=l, sample=i)
-    text = f"{classes[int(o.prediction)] if classes else int(o.prediction)}  {float(o.confidence):.2f}"
-    return "\n".join([text, *(f"{short} {float(o[k]):.2f}" for k, short in QUALITY.items() if l and k in o)])
+    word = classes[int(o.prediction)] if classes else str(int(o.prediction))
+    return word + ("  " if len(word) < 10 else "\n") + "\n".join([f"{float(o.confidence):.2f}", *(_quality(o) if l else [])])
 
 def _headed(o): # a name that is a mere place in a Sequential says nothing
     if o.layer == 0: return "input"
     return f"layer {int(o.layer)}" + (f"\n{o.name.item()}" if any(map(str.isalpha, o.name.item())) else "")
 
 QUALITY = {"explained_variance": "EV", "ssim": "SSIM"}
+def _quality(o): return [f"{short} {float(o[k]):.2f}" for k, short in QUALITY.items() if k in o]
 
 def strip_plot(
     strip:xr.Dataset, # from `layer_strip`
     classes=None, # their names
     changes:bool=True, # a row of differences below each row of images
+    asides=(), # what stands beside each image: what it is, or which network saw it
     axs=None, # axes to draw on, a row or two for each image and a column for each layer
 ): # the axes
     "An image a row, a layer a column"
@@ -186,6 +188,7 @@ def strip_plot(
         if changes and l: picture(strip.change[l, i], axs[step*i + 1, l], float(abs(strip.change[1:, i].mean("colour")).max()))
         if changes and not l: axs[step*i + 1, l].axis("off")
         if not i: axs[0, l].set_title(_headed(strip.isel(layer=l)), fontsize=8)
+    for row, text in zip(axs[::step], asides): _aside(row[0], text)
     return axs
 
 # %% ../nbs/10_explain.ipynb #a5def39d
@@ -340,9 +343,9 @@ def channels_plot(
         cells, limit = rows.flat, float(abs(sheet.part[i].mean("colour")).max()) if what == "part" else None
         picture(sheet.input[i], next(cells)).set_title("input", fontsize=8)
         picture(sheet.whole[i], ax := next(cells)).set_title(f"layer {sheet.attrs['layer']}", fontsize=8)
-        ax.set_xlabel(f"EV {float(sheet.explained_variance[i]):.2f}", fontsize=7)
+        ax.set_xlabel("  ".join(_quality(sheet.isel(sample=i))), fontsize=7)
         for c, ax in zip(range(sheet.sizes["channel"]), cells):
-            picture(sheet[what][i, c], ax, limit).set_title(sheet.channel.values[c], fontsize=8)
+            picture(sheet[what][i, c], ax, limit).set_title(f"channel {sheet.channel.values[c]}", fontsize=8)
             ax.set_xlabel(f"energy {float(sheet.energy[i, c]):.1%}", fontsize=7)
         for ax in cells: ax.axis("off")
     return axs
