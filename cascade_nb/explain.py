@@ -130,9 +130,9 @@ def picture(
     ax.set(xticks=[], yticks=[])
     return ax
 
-def _grid(rows, columns, size=.95):
-    "Axes for rows of pictures, with a line of text below each"
-    return plt.subplots(rows, columns, figsize=(size*columns + .6, (size + .32)*rows), layout="constrained", squeeze=False)[1]
+def _grid(rows, columns, size=.95, text=.32):
+    "Axes for rows of pictures, with some text below each"
+    return plt.subplots(rows, columns, figsize=(size*columns + .6, (size + text)*rows), layout="constrained", squeeze=False)[1]
 
 def _aside(ax, text): ax.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8)
 
@@ -182,9 +182,10 @@ def strip_plot(
 ): # the axes
     "An image a row, a layer a column"
     step, (n, m) = 1 + changes, (strip.sizes["sample"], strip.sizes["layer"])
-    axs = _grid(step*n, m) if axs is None else axs
-    for i, l in itertools.product(range(n), range(m)):
-        picture(strip.image[l, i], axs[step*i, l]).set_xlabel(_called(strip, l, i, classes), fontsize=7)
+    texts = {(i, l): _called(strip, l, i, classes) for i, l in itertools.product(range(n), range(m))}
+    axs = _grid(step*n, m, text=.16*max(2, *(o.count("\n") for o in texts.values()))) if axs is None else axs
+    for (i, l), text in texts.items():
+        picture(strip.image[l, i], axs[step*i, l]).set_xlabel(text, fontsize=7)
         if changes and l: picture(strip.change[l, i], axs[step*i + 1, l], float(abs(strip.change[1:, i].mean("colour")).max()))
         if changes and not l: axs[step*i + 1, l].axis("off")
         if not i: axs[0, l].set_title(_headed(strip.isel(layer=l)), fontsize=8)
