@@ -272,8 +272,8 @@ def evidence(
     return ds.assign_attrs(net=type(net).__name__, n_train=len(fit), n_test=len(test), seconds=time.perf_counter() - start)
 
 # %% ../nbs/09b_trainability.ipynb #da2f32f3
-FIT = np.array([11.016, 1.119, -2.594, -1.173]) # β_0, β_I, β_G, β_L
-FIT_COV = np.array([[1.127, .074, -.175, -.2], [.074, .022, -.008, .003], [-.175, -.008, .068, .023], [-.2, .003, .023, .057]])
+FIT = np.array([10.771, 1.17, -2.451, -1.08]) # β_0, β_I, β_G, β_L
+FIT_COV = np.array([[1.046, .071, -.154, -.185], [.071, .02, -.009, .003], [-.154, -.009, .057, .018], [-.185, .003, .018, .053]])
 
 def features(
     r2, # explained variance from the last layer
@@ -462,19 +462,26 @@ def _drawable(make_net):
 
 # %% ../nbs/09b_trainability.ipynb #b8b65144
 def middle(
-    values, # variances, sorted
+    var_w, # variances tried, rising
+    odds, # log-odds of each
 ) -> float: # one of them
-    "The one in the middle between the first and the last, in ratios"
-    return min(map(float, values), key=lambda v: abs(math.log(v/math.sqrt(values[0]*values[-1]))))
+    "The one in the middle between where the odds turn even, in ratios; the best where none are better"
+    x, o, i = np.log(var_w), np.asarray(odds), int(np.argmax(odds))
+    if o[i] <= 0: return float(var_w[i])
+    def end(x, o):
+        j = np.max(np.nonzero(o < 0)[0], initial=-1)
+        return x[0] if j < 0 else np.interp(0, o[j:j+2], x[j:j+2])
+    centre = (end(x[:i+1], o[:i+1]) + end(x[i:][::-1], o[i:][::-1]))/2
+    return float(var_w[np.argmin(abs(x - centre))])
 
 class Recommendation:
     "Where to start; `dataset` holds the odds at every point that was tried"
     def __init__(self, dataset:xr.Dataset):
         self.dataset, odds = dataset, dataset.odds.mean("seed").sortby(["var_w", "var_b"])
-        good = odds >= odds.max() - 1
-        self.var_b = odds.var_b[good.any("var_w")].min().item()
+        best = odds.max("var_w")
+        self.var_b = best.var_b[best >= best.max() - 1].min().item()
         self.line = odds.sel(var_b=self.var_b).dropna("var_w")
-        self.var_w = middle(odds.var_w.values[good.sel(var_b=self.var_b)])
+        self.var_w = middle(self.line.var_w.values, self.line.values)
         self.probability = float(chance(self.line.sel(var_w=self.var_w)))
 
     @property
