@@ -61,6 +61,7 @@ def _checked(x, device):
     "A batch as floats on `device`"
     x = x[0] if isinstance(x, (tuple, list)) else x
     if not isinstance(x, Tensor): raise BadInput(f"inputs are a {type(x).__name__}: give a tensor (N, *shape), or an iterable of such batches")
+    if x.is_meta: raise BadInput("inputs are on the meta device, which holds no numbers: load the data first")
     x = x.to(device)
     if not x.is_floating_point(): raise BadInput(f"inputs are {x.dtype}: give floating point images in [0, 1]")
     if not x.isfinite().all(): raise BadInput("inputs hold NaN or infinite pixels: clean the data first")
@@ -187,9 +188,9 @@ def _gathered(stage, h, lane, chain, noise):
     return reduce(add, map(batch, lane))
 
 # %% ../nbs/06_cascade.ipynb #1609a13d
-def _look(l): # at layers 1, 2, 3, 4, 6, 8, 11, 16, …
+def _look(l): # at layers 4, 6, 8, 11, 16, …: it costs more than it saves before
     "Whether to look for directions that carry nothing"
-    return l == round(2**(round(2*math.log2(l))/2))
+    return l > 3 and l == round(2**(round(2*math.log2(l))/2))
 
 @torch.no_grad()
 def _linked(parts, chain, noise, total, l):

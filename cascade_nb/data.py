@@ -32,7 +32,8 @@ def check_finite(
     x:Tensor, # any values, (N, *shape)
     name:str, # what to call them in the error
 ):
-    "Raise `BadInput` where `x` is empty, or holds NaN or infinity"
+    "Raise `BadInput` where `x` is empty, or holds NaN or infinity, or nothing at all"
+    if x.is_meta: raise BadInput(f"{name}: a tensor on the meta device holds no numbers: load the data first")
     if x.numel() == 0: raise BadInput(f"{name} is empty (shape {tuple(x.shape)}): at least one image is needed")
     bad = ~x.isfinite()
     if not bad.any(): return

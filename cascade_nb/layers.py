@@ -94,7 +94,7 @@ class Stage:
         try:
             for m in self.modules: x = _call(m, x, blur)
         except Exception as e:
-            raise BadInput(f"layer {self.name!r} cannot take an input of shape {tuple(x.shape)}: {e}") from e
+            raise BadInput(f"layer {self.name!r} cannot take an input of shape {tuple(x.shape)}: {e}: see that net(x) runs on these images") from e
         return x
 
 # %% ../nbs/03_layers.ipynb #8b3b52c4
@@ -321,7 +321,7 @@ def _record(net, x, train):
             with rec.graph: out = net(x)
         except Exception as e:
             where = f"layer {rec.stack[-1].name!r}" if len(rec.stack) > 1 else "the network"
-            raise BadInput(f"{where} failed on images of shape {tuple(x.shape[1:])}: {e}: give images that net(x) takes") from e
+            raise BadInput(f"{where} failed on images of shape {tuple(x.shape[1:])}: {e}: see that net(x) runs on these images, on a device that this machine has") from e
         sinks = [n for t in _tensors(out) if (n := rec.graph.node(t)) is not None]
     if not sinks: raise BadInput("no tensor that the network returns is computed from its input by torch operators: there is nothing to follow")
     rec.path, rec.cuts = (f(rec.graph.edges, 0, sinks[0]) for f in (on_path, cuts))
