@@ -474,6 +474,7 @@ def middle(
     centre = (end(x[:i+1], o[:i+1]) + end(x[i:][::-1], o[i:][::-1]))/2
     return float(var_w[np.argmin(abs(x - centre))])
 
+# %% ../nbs/09b_trainability.ipynb #5660eff8
 class Recommendation:
     "Where to start; `dataset` holds the odds at every point that was tried"
     def __init__(self, dataset:xr.Dataset):
