@@ -202,10 +202,9 @@ def chained(
     "One layer more"
     K, dtype = m.K/m.n, m.mean_cur.dtype
     W = solve(K, m.C/m.n, noise - m.blur/m.n)
-    S = product(W, K.T)
     basis, mean = (torch.eye(len(K), dtype=dtype, device=W.device), m.mean_prev) if before is None else (before.basis, before.mean_out)
     d = ThinDecoder(W.to(dtype), m.mean_cur, basis, mean)
-    return (trimmed(d, S, TRIM*total) if trim else d), S.trace().item()/total
+    return (trimmed(d, product(W, K.T), TRIM*total) if trim else d), W.mul(K).sum().item()/total
 
 # %% ../nbs/04_decoders.ipynb #de6a4650
 class TanhDecoder(NamedTuple):

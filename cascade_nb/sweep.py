@@ -102,8 +102,9 @@ def run_point(
     cascade:dict, # arguments of `Cascade`
 ) -> dict: # name → array over layers
     "Build one network and return its profile's columns"
-    with drawn_from(args): net = make_net(**args)
-    with one_thread(): prof = Cascade(net, **cascade).fit_profile(train, test)
+    with one_thread(): # the builder too: threads of several processes that wait for a core took half a sweep's time
+        with drawn_from(args): net = make_net(**args)
+        prof = Cascade(net, **cascade).fit_profile(train, test)
     return {k: v.values for k, v in prof.data_vars.items()}
 
 # %% ../nbs/08_sweep.ipynb #70e7ef4e
