@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['SOLVERS', 'THIN', 'BLUR', 'DEAD', 'PATIENCE', 'PROBE', 'STACK', 'LABELS', 'MEASURES', 'KINDS', 'Cascade', 'batches',
-           'one_thread', 'lanes', 'label']
+           'one_thread', 'lanes', 'Here', 'label']
 
 # %% ../nbs/06_cascade.ipynb #c430fe4e
 import itertools, json, math, os, threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from collections import deque
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import reduce
@@ -23,7 +23,7 @@ from safetensors.torch import save_file
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from .data import BadInput
-from .decoders import BYTES, TRIM, TanhDecoder, ThinDecoder, adam_decoder, chained, check_inputs, check_noise, moments, product, trimmed
+from .decoders import BYTES, TRIM, TanhDecoder, ThinDecoder, adam_decoder, centred, chained, check_inputs, check_noise, moments, product, trimmed
 from .entropy import differential_entropy, explained_variance, relative_entropy
 from .layers import Stage, read_layers, stages, trace_layers, untouched
 from .maps import DECODERS, REGISTERED, learner
@@ -64,7 +64,7 @@ def _checked(x, device):
     if x.is_meta: raise BadInput("inputs are on the meta device, which holds no numbers: load the data first")
     x = x.to(device)
     if not x.is_floating_point(): raise BadInput(f"inputs are {x.dtype}: give floating point images in [0, 1]")
-    if not x.isfinite().all(): raise BadInput("inputs hold NaN or infinite pixels: clean the data first")
+    if x.numel() and not all(map(math.isfinite, torch.aminmax(x))): raise BadInput("inputs hold NaN or infinite pixels: clean the data first")
     return x
 
 # %% ../nbs/06_cascade.ipynb #4d0c8fc9
@@ -159,9 +159,8 @@ def prepare(self:Cascade,
     return self
 
 # %% ../nbs/06_cascade.ipynb #5f18fd98
-def _moved(stage, x, blur=0.):
-    "What `stage` makes of a batch"
-    y = stage(x, blur)
+def _usable(y, stage):
+    "What `stage` has made of a batch, if it is numbers"
     if not all(map(math.isfinite, torch.aminmax(y))): raise BadInput(f"layer {stage.name!r} is the first to return NaN or infinite values: the network explodes there; lower var_w")
     return y
 
@@ -172,17 +171,20 @@ def _wide(chain):
     return r > n/(8 if BYTES else 2)
 
 # %% ../nbs/06_cascade.ipynb #3e5ebbd7
-BLUR = 1e-5 # of the noise floor: variance that a fit's forward products may add to a pre-activation
+BLUR = 1e-4 # of the noise floor: variance that a fit's forward products may add to a pre-activation
 
 @torch.no_grad()
-def _gathered(stage, h, lane, chain, noise):
+def _gathered(stage, h, seen, lane, chain, noise):
     "Moments over a lane's batches, each moved through `stage`; `chain` is being solved meanwhile, so it is asked for last"
-    def targets(prev):
+    move = stage.within(BLUR*noise)
+    def targets(prev, before):
         c = chain and chain.result()[0]
-        return prev.flatten(1) if c is None or _wide(c) else c.coordinates(prev)
+        return c.coordinates(prev) if c is not None and not _wide(c) else before or prev.flatten(1)
     def batch(i):
-        prev, cur = h[i], _moved(stage, h[i], BLUR*noise)
-        m = moments(lambda: targets(prev), cur, noise)
+        prev, before, cur = h[i], seen.get(i), _usable(move(h[i]), stage)
+        c = centred(cur, noise)
+        seen[i] = c if c.step else None # a byte a unit; floats would be a second copy
+        m = moments(lambda: targets(prev, before), c, noise)
         h[i] = prev.copy_(cur) if chain and prev.shape == cur.shape else cur # in place, but for the images
         return m
     return reduce(add, map(batch, lane))
@@ -220,14 +222,21 @@ def _variance(h):
     return sum((o - mean).square().sum().item() for o in h)/sum(map(len, h)) or 1.
 
 # %% ../nbs/06_cascade.ipynb #c813e9fb
+class Here(Executor):
+    "Does at once what it is given"
+    def submit(self, fn, /, *args, **kwargs):
+        f = Future()
+        f.set_result(fn(*args, **kwargs))
+        return f
+
 @patch
 def _ridge(self:Cascade, h):
     "Yield the chain from layers 1, 2, … until the signal has died"
-    total, chain, dead, n = _variance(h), None, _Dying(), min(self.lanes, len(h))
+    total, chain, dead, n, seen = _variance(h), None, _Dying(), min(self.lanes, len(h)), {}
     with one_thread(), ExitStack() as stack:
-        *lanes, solver = [stack.enter_context(ThreadPoolExecutor(1)) for _ in range(n + 1)]
+        *lanes, solver = [stack.enter_context(ThreadPoolExecutor(1) if self.lanes > 1 else Here()) for _ in range(n + 1)]
         for l, stage in enumerate(self.stages, 1):
-            parts = [lane.submit(_gathered, stage, h, range(i, len(h), n), chain, self.noise) for i, lane in enumerate(lanes)]
+            parts = [lane.submit(_gathered, stage, h, seen, range(i, len(h), n), chain, self.noise) for i, lane in enumerate(lanes)]
             before, chain = chain, solver.submit(_linked, parts, chain, self.noise, total, l)
             if before:
                 d, share = before.result()
@@ -243,7 +252,7 @@ def _adam(self:Cascade, h):
     h.clear()
     with one_thread(), ThreadPoolExecutor(n) as pool:
         for l, stage in enumerate(self.stages):
-            prev, x = x.flatten(1), _moved(stage, x)
+            prev, x = x.flatten(1), _usable(stage(x), stage)
             running.append(pool.submit(adam_decoder, [(prev, x)], seed=self.seed + l))
             if len(running) > n: yield running.pop(0).result()
         for r in running: yield r.result()
@@ -263,7 +272,7 @@ def _staged(self:Cascade, h):
     running, n = deque(), self.lanes
     with one_thread(), ThreadPoolExecutor(n) as pool:
         for l, stage in enumerate(self.stages):
-            prev, h = h, [_moved(stage, b) for b in h]
+            prev, h = h, [_usable(stage(b), stage) for b in h]
             settings = dict(solver=self.solver, noise=self.noise, seed=self.seed + l)
             running.append((pool.submit(_learned, list(zip(prev, h)), self.shapes[l:l + 2], settings), h))
             if len(running) > n: yield (running[0][0].result(), running.popleft()[1])

@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['NAMES', 'FORMAT', 'AHEAD', 'ALIKE', 'label_of', 'check_grid', 'drawn_from', 'run_point', 'columns_of', 'code_crc',
            'sweep_attrs', 'sweep_dataset', 'checksum', 'sealed', 'opened', 'Store', 'open_sweep', 'cores',
-           'worth_processes', 'pickled', 'Here', 'submitting', 'outcome', 'computed', 'Interrupted', 'named_images',
+           'worth_processes', 'pickled', 'submitting', 'outcome', 'computed', 'Interrupted', 'named_images',
            'sweep_jobs', 'sweep', 'verdicts', 'best_start', 'save_sweep']
 
 # %% ../nbs/08_sweep.ipynb #0576e19d
 import gzip, inspect, itertools, json, math, os, random, re, signal, tempfile, threading, warnings, zlib
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Future, ProcessPoolExecutor, wait
 from contextlib import closing, contextmanager, nullcontext
 from functools import lru_cache, partial
 from importlib.metadata import version
@@ -27,7 +27,7 @@ import zarr
 from fastcore.basics import patch
 from filelock import FileLock
 from tqdm.auto import tqdm
-from .cascade import LABELS, Cascade, label, one_thread
+from .cascade import LABELS, Cascade, Here, label, one_thread
 from .data import BadInput, Data
 from .entropy import cutoff
 
@@ -438,14 +438,6 @@ def _dask(address, shared):
     try: from distributed import Client
     except ImportError: raise BadInput(f"executor={address!r} needs Dask: pip install 'cascade_nb[distributed]'") from None
     with Client(address) as client: yield _to_dask(client, client.get_executor(), shared)
-
-# %% ../nbs/08_sweep.ipynb #19fe7a0f
-class Here(Executor):
-    "Does at once what it is given"
-    def submit(self, fn, /, *args, **kwargs):
-        f = Future()
-        f.set_result(fn(*args, **kwargs))
-        return f
 
 # %% ../nbs/08_sweep.ipynb #1f0b6e44
 AHEAD = 500 # points that wait at a Dask scheduler, at most

@@ -26,12 +26,12 @@ from fastcore.basics import patch
 from matplotlib.ticker import LogLocator, NullLocator
 from torch import Tensor, nn
 from tqdm.auto import tqdm
-from .cascade import LABELS, Cascade
+from .cascade import LABELS, Cascade, Here
 from .data import BadInput, Data
 from .entropy import cutoff
 from .layers import read_layers, trace_layers, untouched
 from .nets import init_normal_, softmax_then_cross_entropy
-from .sweep import (NAMES, Here, Interrupted, Store, _in_one_pool, _settled, check_grid, cores, drawn_from,
+from .sweep import (NAMES, Interrupted, Store, _in_one_pool, _settled, check_grid, cores, drawn_from,
                               label_of, one_thread, outcome, sweep_attrs, sweep_jobs)
 
 # %% ../nbs/09b_trainability.ipynb #98ed6572
@@ -138,7 +138,8 @@ def at_point(
     "Measure at one point of a grid"
     def make():
         with drawn_from(args): return make_net(**args)
-    try: return list(measure(make).values())
+    try:
+        with one_thread(): return list(measure(make).values()) # others may be at work beside it
     except Exception as e: return f"at {', '.join(f'{k}={label_of(v)}' for k, v in args.items())}: {type(e).__name__}: {e}"
 
 # %% ../nbs/09b_trainability.ipynb #a5914197
