@@ -17,7 +17,7 @@ import torch
 from scipy.linalg.lapack import get_lapack_funcs
 from torch import Tensor
 from .data import BadInput
-from .layers import BYTES
+from .layers import BYTES, CHUNK
 
 # %% ../nbs/04_decoders.ipynb #4980bdcb
 def product(
@@ -34,21 +34,25 @@ def product(
 FEW = 16 # units of a layer below which bytes gain nothing; and of a single row torch's product of bytes is wrong (all zeros, in torch 2.14)
 
 def step_size(
-    c:Tensor, # centred activations, (batch, n)
+    x:Tensor, # activations, (batch, n)
+    mean:Tensor, # their mean, (n,)
     noise:float, # λ
 ) -> float: # of a rounding that the noise floor hides: its variance is below λ/20; 0 if there is none
-    "How coarsely `c` may be rounded to one byte"
-    if not BYTES or c.device.type != "cpu" or c.dtype != torch.float32 or c.shape[1] < FEW: return 0.
-    step = max(map(abs, map(float, torch.aminmax(c))))/127
+    "How coarsely deviations from the mean may be rounded to one byte"
+    if not BYTES or x.device.type != "cpu" or x.dtype != torch.float32 or x.shape[1] < FEW: return 0.
+    step = max(abs(float(v)) for part in x.split(CHUNK) for v in torch.aminmax(part - mean))/127
     return step if step**2/12 < noise/20 else 0.
 
 # %% ../nbs/04_decoders.ipynb #6f093f3e
 def rounded(
-    c:Tensor, # centred activations
+    x:Tensor, # activations, (batch, n)
+    mean, # their mean, (n,)
     step:float, # from `step_size`
 ) -> Tensor: # int8
-    "`c` in steps, a byte each"
-    return (c*(1/step)).round_().to(torch.int8)
+    "Deviations from the mean in steps, a byte each"
+    out = torch.empty(x.shape, dtype=torch.int8)
+    for part, q in zip(x.split(CHUNK), out.split(CHUNK)): q.copy_((part - mean).mul_(1/step).round_())
+    return out
 
 def squared(
     q:Tensor, # bytes (batch, n)
@@ -103,8 +107,8 @@ def centred(
 ) -> Centred:
     "What moments are made of"
     mean = x.mean(0)
+    if step := step_size(x, mean, noise): return Centred(mean, rounded(x, mean, step), step)
     c = x - mean
-    if step := step_size(c, noise): return Centred(mean, rounded(c, step), step)
     return Centred(mean, c.to(resolving(c, noise)), 0.)
 
 # %% ../nbs/04_decoders.ipynb #8644464c
