@@ -23,10 +23,11 @@ from .layers import BYTES, CHUNK
 def product(
     a:Tensor, # (n, k)
     b:Tensor, # (k, m)
+    out:Tensor=None, # (n, m), to write into
 ) -> Tensor: # (n, m)
     "`a @ b`; on a CPU through NumPy, which does half the work where `a` is `b.T`"
-    if a.device.type != "cpu": return a @ b
-    out = torch.empty(len(a), b.shape[1], dtype=a.dtype)
+    if a.device.type != "cpu": return torch.mm(a, b, out=out)
+    if out is None: out = torch.empty(len(a), b.shape[1], dtype=a.dtype)
     with np.errstate(all="ignore"): np.matmul(a.numpy(), b.numpy(), out=out.numpy())
     return out
 
@@ -255,11 +256,12 @@ def adam_decoder(
     prev, cur = (o[0] if len(o) == 1 else torch.cat(o) for o in zip(*pairs))
     order = torch.randperm(len(cur), generator=torch.Generator().manual_seed(seed)).to(cur.device)
     dec = _start(prev.shape[1], cur.shape[1], seed, cur.device)
-    opt = torch.optim.Adam(dec, fused=True)
+    dec.weight.grad, opt = torch.empty_like(dec.weight), torch.optim.Adam(dec, fused=True)
     for i in order.split(batch):
         x = cur[i]
         y = dec(x)
         d = (y - prev[i])*(1 - y*y)*(2/y.numel())
-        dec.weight.grad, dec.bias.grad = product(d.T, x), d.sum(0)
+        product(d.T, x, dec.weight.grad) # new memory at every step would cost as much as the product
+        dec.bias.grad = d.sum(0)
         opt.step()
     return dec
