@@ -12,7 +12,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from collections import deque
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from functools import reduce
-from operator import add
+from operator import add, iadd
 from pathlib import Path
 import numpy as np
 import torch
@@ -188,7 +188,7 @@ def _gathered(stage, h, seen, lane, chain, noise):
         m = moments(lambda: targets(prev, before), c, noise)
         h[i] = prev.copy_(cur) if chain and prev.shape == cur.shape else cur # in place, but for the images
         return m
-    return reduce(add, map(batch, lane))
+    return reduce(iadd, map(batch, lane))
 
 # %% ../nbs/06_cascade.ipynb #1609a13d
 def _look(l): # at layers 4, 6, 8, 11, 16, …: it costs more than it saves before
@@ -198,7 +198,7 @@ def _look(l): # at layers 4, 6, 8, 11, 16, …: it costs more than it saves befo
 @torch.no_grad()
 def _linked(parts, chain, noise, total, l):
     "The chain from layer `l`, as soon as all lanes have got there"
-    m, before = reduce(add, (p.result() for p in parts)), chain and chain.result()[0]
+    m, before = reduce(iadd, (p.result() for p in parts)), chain and chain.result()[0]
     if before is not None and _wide(before): m = m._replace(K=product(before.weight.to(m.K.dtype), m.K))
     return chained(m, before, noise, total, _look(l))
 
@@ -484,13 +484,14 @@ def reconstruct(self:Cascade,
 
 # %% ../nbs/06_cascade.ipynb #2c91b51a
 def _measure(x, cascade, steps):
-    "Rows of measures, until the signal is dead"
-    rows, kls, dead = [], [], _Dying()
-    for same, r in steps:
-        kls.append(relative_entropy(x, r))
-        rows.append((kls[-1].mean().item(), differential_entropy(r), explained_variance(x, r, cascade.mean), same))
+    "Rows of measures, and relative entropies (layers, batch), until the signal is dead"
+    rows, dead = [], _Dying()
+    kls = torch.empty(len(cascade.names), len(x), dtype=torch.float64) # one block: what is kept between temporaries leaves holes in memory
+    for kl, (same, r) in zip(kls, steps):
+        kl.copy_(relative_entropy(x, r))
+        rows.append((kl.mean().item(), differential_entropy(r), explained_variance(x, r, cascade.mean), same))
         if dead(rows[-1][2]): break
-    return np.array(rows), torch.stack(kls)
+    return np.array(rows), kls[:len(rows)]
 
 # %% ../nbs/06_cascade.ipynb #5311e63e
 LABELS = {"relative_entropy": ("relative entropy", "nats"),
@@ -516,7 +517,7 @@ MEASURES = ("relative_entropy", "differential_entropy", "explained_variance", "c
 def _profile(rows, kls, L, attrs):
     "Rows as a Dataset over layers 1..L, filled where the signal had died"
     n, index = len(rows), np.minimum(np.arange(L), len(rows) - 1)
-    cols = dict(zip(MEASURES, rows.T), relative_entropy_ratio=(kls/kls[-1]).median(1).values.cpu().numpy())
+    cols = dict(zip(MEASURES, rows.T), relative_entropy_ratio=(kls/kls[-1]).median(1).values.numpy())
     cols = {k: ("layer", v[index].astype("float32")) for k, v in cols.items()}
     return label(xr.Dataset({**cols, "computed": ("layer", np.arange(L) < n)}, {"layer": np.arange(1, L + 1)}, attrs))
 

@@ -10,7 +10,7 @@ __all__ = ['FEW', 'TRIM', 'product', 'step_size', 'rounded', 'squared', 'resolvi
 # %% ../nbs/04_decoders.ipynb #c1833e0b
 import math
 from functools import reduce
-from operator import add
+from operator import iadd
 from typing import NamedTuple
 import numpy as np
 import torch
@@ -87,11 +87,11 @@ class Moments(NamedTuple):
     C: Tensor # n cov(x_l), (n_cur, n_cur)
     blur: float = 0. # n × the variance that rounding to bytes has added to x_l
 
-    def __add__(self, o):
+    def __iadd__(self, o): # in the memory of `self`
         n, dtype = self.n + o.n, torch.promote_types(self.C.dtype, o.C.dtype)
         dp, dc, w = (o.mean_prev - self.mean_prev).to(dtype), (o.mean_cur - self.mean_cur).to(dtype), o.n/n
-        return Moments(n, torch.lerp(self.mean_prev, o.mean_prev, w), torch.lerp(self.mean_cur, o.mean_cur, w),
-                       self.K + o.K + torch.outer(self.n*w*dp, dc), self.C + o.C + torch.outer(self.n*w*dc, dc), self.blur + o.blur)
+        K, C = (own.to(dtype).add_(other).addr_(d, dc, alpha=self.n*w) for own, other, d in ((self.K, o.K, dp), (self.C, o.C, dc)))
+        return Moments(n, torch.lerp(self.mean_prev, o.mean_prev, w), torch.lerp(self.mean_cur, o.mean_cur, w), K, C, self.blur + o.blur)
 
 # %% ../nbs/04_decoders.ipynb #4e98092c
 class Centred(NamedTuple):
@@ -170,7 +170,7 @@ def ridge_decoder(
 ) -> LinearDecoder: # from x_l to x_{l-1}
     "The best linear decoder under reading noise of variance `noise`, in closed form"
     check_noise(noise)
-    m = reduce(add, (moments(prev, cur, noise) for prev, cur in pairs))
+    m = reduce(iadd, (moments(prev, cur, noise) for prev, cur in pairs))
     check_inputs(m.n)
     V = solve(m.K/m.n, m.C/m.n, noise - m.blur/m.n)
     return LinearDecoder(V.to(m.mean_cur.dtype), m.mean_cur, m.mean_prev)
