@@ -102,7 +102,7 @@ def run_point(
     cascade:dict, # arguments of `Cascade`
 ) -> dict: # name → array over layers
     "Build one network and return its profile's columns"
-    with one_thread(): # the builder too: threads of several processes that wait for a core took half a sweep's time
+    with one_thread(): # the builder too: with threads in every process it spends more time waiting for a core than building
         with drawn_from(args): net = make_net(**args)
         prof = Cascade(net, **cascade).fit_profile(train, test)
     return {k: v.values for k, v in prof.data_vars.items()}
