@@ -101,6 +101,14 @@ def lanes(
     "One lane a core"
     return torch.get_num_threads() if x.device.type == "cpu" else 1
 
+# %% ../nbs/06_cascade.ipynb #d83e5f10
+class Here(Executor):
+    "Does at once what it is given"
+    def submit(self, fn, /, *args, **kwargs):
+        f = Future()
+        f.set_result(fn(*args, **kwargs))
+        return f
+
 # %% ../nbs/06_cascade.ipynb #07a95f95
 def _only_linear(net):
     "Whether `net` is a tower of Linear layers and parameter-free modules"
@@ -159,8 +167,9 @@ def prepare(self:Cascade,
     return self
 
 # %% ../nbs/06_cascade.ipynb #5f18fd98
-def _usable(y, stage):
-    "What `stage` has made of a batch, if it is numbers"
+def _moved(stage, x):
+    "What `stage` makes of a batch"
+    y = stage(x)
     if not all(map(math.isfinite, torch.aminmax(y))): raise BadInput(f"layer {stage.name!r} is the first to return NaN or infinite values: the network explodes there; lower var_w")
     return y
 
@@ -177,12 +186,12 @@ KEPT = 4 # batches of a lane up to which their bytes are kept for the next layer
 @torch.no_grad()
 def _gathered(stage, h, seen, lane, chain, noise):
     "Moments over a lane's batches, each moved through `stage`; `chain` is being solved meanwhile, so it is asked for last"
-    move = stage.within(BLUR*noise)
+    stage = stage.within(BLUR*noise)
     def targets(prev, before):
         c = chain and chain.result()[0]
         return c.coordinates(prev) if c is not None and not _wide(c) else before or prev.flatten(1)
     def batch(i):
-        prev, before, cur = h[i], seen.get(i), _usable(move(h[i]), stage)
+        prev, before, cur = h[i], seen.get(i), _moved(stage, h[i])
         c = centred(cur, noise)
         seen[i] = c if c.step and len(lane) <= KEPT else None
         m = moments(lambda: targets(prev, before), c, noise)
@@ -223,13 +232,6 @@ def _variance(h):
     return sum((o - mean).square().sum().item() for o in h)/sum(map(len, h)) or 1.
 
 # %% ../nbs/06_cascade.ipynb #c813e9fb
-class Here(Executor):
-    "Does at once what it is given"
-    def submit(self, fn, /, *args, **kwargs):
-        f = Future()
-        f.set_result(fn(*args, **kwargs))
-        return f
-
 @patch
 def _ridge(self:Cascade, h):
     "Yield the chain from layers 1, 2, … until the signal has died"
@@ -253,7 +255,7 @@ def _adam(self:Cascade, h):
     h.clear()
     with one_thread(), ThreadPoolExecutor(n) as pool:
         for l, stage in enumerate(self.stages):
-            prev, x = x.flatten(1), _usable(stage(x), stage)
+            prev, x = x.flatten(1), _moved(stage, x)
             running.append(pool.submit(adam_decoder, [(prev, x)], seed=self.seed + l))
             if len(running) > n: yield running.pop(0).result()
         for r in running: yield r.result()
@@ -273,7 +275,7 @@ def _staged(self:Cascade, h):
     running, n = deque(), self.lanes
     with one_thread(), ThreadPoolExecutor(n) as pool:
         for l, stage in enumerate(self.stages):
-            prev, h = h, [_usable(stage(b), stage) for b in h]
+            prev, h = h, [_moved(stage, b) for b in h]
             settings = dict(solver=self.solver, noise=self.noise, seed=self.seed + l)
             running.append((pool.submit(_learned, list(zip(prev, h)), self.shapes[l:l + 2], settings), h))
             if len(running) > n: yield (running[0][0].result(), running.popleft()[1])

@@ -17,7 +17,7 @@ import torch
 from scipy.linalg.lapack import get_lapack_funcs
 from torch import Tensor
 from .data import BadInput
-from .layers import BYTES, CHUNK
+from .layers import BYTES, CHUNK, byte_step
 
 # %% ../nbs/04_decoders.ipynb #4980bdcb
 def product(
@@ -41,7 +41,7 @@ def step_size(
 ) -> float: # of a rounding that the noise floor hides: its variance is below λ/20; 0 if there is none
     "How coarsely deviations from the mean may be rounded to one byte"
     if not BYTES or x.device.type != "cpu" or x.dtype != torch.float32 or x.shape[1] < FEW: return 0.
-    step = max(abs(float(v)) for part in x.split(CHUNK) for v in torch.aminmax(part - mean))/127
+    step = max(byte_step(part - mean) for part in x.split(CHUNK))
     return step if step**2/12 < noise/20 else 0.
 
 # %% ../nbs/04_decoders.ipynb #6f093f3e
@@ -79,7 +79,7 @@ def resolving(
 
 # %% ../nbs/04_decoders.ipynb #66c7cdb0
 class Moments(NamedTuple):
-    "Means and centred second moments of pairs (x_{l-1}, x_l); add two and they merge"
+    "Means and centred second moments of pairs (x_{l-1}, x_l); add others and they merge"
     n: int # inputs seen
     mean_prev: Tensor # (n_prev,)
     mean_cur: Tensor # (n_cur,)
@@ -261,7 +261,7 @@ def adam_decoder(
         x = cur[i]
         y = dec(x)
         d = (y - prev[i])*(1 - y*y)*(2/y.numel())
-        product(d.T, x, dec.weight.grad) # new memory at every step would cost as much as the product
+        product(d.T, x, dec.weight.grad) # into the same memory at every step
         dec.bias.grad = d.sum(0)
         opt.step()
     return dec
