@@ -1,15 +1,16 @@
 __version__ = "0.1.0"
 
-from .data import BadInput, Data, load_dataset
+from .guard import BadInput
+from .data import Data, load_dataset
 from .nets import cnn, init_delta_orthogonal_, init_normal_, init_orthogonal_, mlp, resnet, softmax_then_cross_entropy
 from .meanfield import chi_1, c_star, critical_line, mean_field, phase, q_star, trainable_depth, xi_c, xi_q
 from .layers import trace_layers
-from .maps import register_decoder
+from .patches import register_decoder
 from .entropy import cutoff, differential_entropy, explained_variance, relative_entropy
 from .cascade import Cascade
 from .sweep import Interrupted, best_start, open_sweep, save_sweep, sweep, verdicts
 from .plot import image_rows, phase_diagram, profile_plot
-from .trainability import diagnose, measure_trainability, recommend_init
+from .verdict import diagnose, measure_trainability, recommend_init
 from .explain import channel_images, class_ideals, layer_strip, what_changed
 from .widgets import Explorer, Player
 
