@@ -17,7 +17,7 @@ import xarray as xr
 from torch import nn
 from .cascade import SOLVERS
 from .guard import BadInput
-from .data import load_dataset
+from .data import DATASETS, load_dataset
 from .nets import SHAPES, mlp
 from .plot import phase_diagram
 from .sweep import Interrupted, best_start, cores, sweep, verdicts
@@ -39,7 +39,7 @@ def _parser():
     p = _Parser("cascade_phase", description="Phase diagram of a deep network at initialisation, and the depth to which it can be trained.",
                 formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     add = p.add_argument
-    add("--data", default="mnist_sample", help="mnist_sample, fashion_mnist_sample, mnist, fashion_mnist, cifar10, white_noise, or a folder of images")
+    add("--data", default="mnist_sample", help=", ".join(DATASETS) + ", or a folder of images")
     add("--root", default=None, help="where full datasets lie or are downloaded to; else $CASCADE_NB_DATA, else the user's cache")
     add("--grey", action="store_true", help="turn colour images grey")
     add("--net", default="constant", choices=SHAPES, help="shape of the multilayer perceptron")

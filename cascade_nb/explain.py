@@ -9,6 +9,7 @@ __all__ = ['CHANGES', 'STRIP', 'QUALITY', 'RANKS', 'probabilities', 'as_pictures
 
 # %% ../nbs/15_explain.ipynb #36ecc0ca
 import itertools, math
+from contextlib import closing
 from dataclasses import replace
 import matplotlib.pyplot as plt
 import numpy as np
@@ -17,12 +18,13 @@ import xarray as xr
 from fastcore.basics import patch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
-from .cascade import STACK, Cascade, _checked, _device
+from .cascade import Cascade, checked_batch, device_of
 from .guard import BadInput
 from .data import check_labels
 from .guard import hooked, untouched
 from .layers import trace_layers
-from .patches import learner
+from .decoders import learner
+from .engine.memory import STACK_BYTES, rows_within
 
 # %% ../nbs/15_explain.ipynb #0a951ff0
 @patch
@@ -30,34 +32,27 @@ def number(self:Cascade,
     layer, # 1..L, or a name of `names`
 ) -> int: # 1..L
     "A layer's number"
-    if not hasattr(self, "maps"): raise BadInput("this cascade has no decoders yet: call fit(x) first")
+    self.check_fitted()
     if layer in self.names: return self.names.index(layer) + 1
     if layer in range(1, len(self.names) + 1): return int(layer)
     raise BadInput(f"no layer {layer!r}: give a number from 1 to {len(self.names)}, or one of {', '.join(self.names)}")
 
 # %% ../nbs/15_explain.ipynb #ad3bd655
-class _Read(Exception): "Ends a pass when its layer is read"
-
 @patch
 def activation(self:Cascade,
     x:Tensor, # images, (batch, *shape)
     layer, # number or name
 ) -> Tensor: # (batch, *shape of the layer)
     "What one layer makes of `x`"
-    got, l = [], self.number(layer)
-    def visit(a):
-        got[:] = [a, *got[1:], None]
-        if len(got) > l: raise _Read
-    with untouched(self.net, self.train):
-        try: self._visit(_checked(x, _device(self.net)), visit)
-        except _Read: pass
-    return got[0]
+    l, x = self.number(layer), checked_batch(x, device_of(self.net))
+    with untouched(self.net, self.train), closing(self.reader.walk([x])) as walk:
+        return next(itertools.islice(walk, l, None))[0]
 
 # %% ../nbs/15_explain.ipynb #687dc024
 @torch.no_grad()
 def _decoded(casc, act, l):
-    if l > len(casc.maps): return casc.mean.expand(len(act), *casc.shape)
-    for d in [casc.maps[l - 1]] if casc.thin else casc.maps[l - 1::-1]: act = d(act.flatten(1) if casc.trace is None or casc.thin else act)
+    if l > len(casc.decoders): return casc.mean.expand(len(act), *casc.shape)
+    for d in [casc.decoders[l - 1]] if casc.composes else casc.decoders[l - 1::-1]: act = d(act.flatten(1) if casc.composes else act)
     return act.view(len(act), *casc.shape)
 
 @patch
@@ -68,7 +63,7 @@ def decode(self:Cascade,
     "The picture that an activation, measured or made up, stands for"
     l = self.number(layer)
     if tuple(act.shape[1:]) != tuple(self.shapes[l]): raise BadInput(f"activations are {tuple(act.shape[1:])} but layer {self.names[l - 1]!r} has {tuple(self.shapes[l])}: give activations of that layer")
-    per = max(1, STACK//(4*max(map(math.prod, self.shapes[:l + 1]))))
+    per = rows_within(STACK_BYTES, max(self.shapes[:l + 1], key=math.prod))
     return torch.cat([_decoded(self, a, l) for a in act.split(per)])
 
 # %% ../nbs/15_explain.ipynb #9c00c42f
@@ -77,7 +72,7 @@ def outputs(self:Cascade,
     x:Tensor, # images, (batch, *shape)
 ) -> Tensor: # (batch, classes)
     "The network's outputs, as it gives them"
-    with untouched(self.net, self.train): out = tree_leaves(self.net(_checked(x, _device(self.net)).clone()))[0]
+    with untouched(self.net, self.train): out = tree_leaves(self.net(checked_batch(x, device_of(self.net)).clone()))[0]
     if out.ndim != 2: raise BadInput(f"the network gives {tuple(out.shape[1:])} for an image: predictions need one number a class")
     return out
 
@@ -221,8 +216,7 @@ def _target(casc, x, out, act):
     eye = torch.eye(out.shape[1], device=out.device)
     if torch.equal(out, act): return 2*eye - 1
     head = learner(casc.shapes[-1], out.shape[1:], noise=casc.noise)
-    head.add(act, out)
-    return head.decoder()(out.mean(0) + 2*out.std()*(eye - 1/len(eye)))
+    return head.fit([(act, out)])(out.mean(0) + 2*out.std()*(eye - 1/len(eye)))
 
 def class_ideals(
     casc:Cascade, # fitted
@@ -310,7 +304,7 @@ def _silenced(casc, read, keep, x):
 # %% ../nbs/15_explain.ipynb #eeb0a460
 def _effect(casc, l, mask, x):
     "Fall of the winning logit for each group that is silenced, (batch, groups)"
-    read = (casc.trace or trace_layers(casc.net, x, casc.names)).reads[l - 1]
+    read = trace_layers(casc.net, x, casc.names).reads[l - 1]
     out = casc.outputs(x)
     won = out.argmax(1, keepdim=True)
     return torch.cat([(out - _silenced(casc, read, 1 - m, x)).gather(1, won) for m in mask], 1)
