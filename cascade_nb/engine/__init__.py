@@ -1,0 +1,1 @@
+"How the method is made fast; nothing here knows of networks, layers or entropies"
