@@ -7,14 +7,14 @@ __all__ = ['SMALLEST', 'BLOCK_ROWS', 'has_byte_instructions', 'processor_kind', 
            'bytes_allowed', 'byte_gram', 'byte_step', 'to_two_bytes', 'ByteWeight', 'byte_weight', 'byte_product',
            'runs_in_numpy', 'linear_forward', 'tanh_forward']
 
-# %% ../../nbs/engine/00_products.ipynb #6303bedf
+# %% ../../nbs/engine/00_products.ipynb #514c747a
 import math, os, platform, time
 from typing import Callable, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
 
-# %% ../../nbs/engine/00_products.ipynb #d0ce80f7
+# %% ../../nbs/engine/00_products.ipynb #86bc0b54
 def has_byte_instructions() -> bool:
     "Whether this processor multiplies bytes fast (VNNI, as PyTorch sees it)"
     return getattr(torch.cpu, "_is_vnni_supported", lambda: False)()
@@ -24,7 +24,7 @@ def processor_kind() -> str:
     has = "with" if has_byte_instructions() else "without"
     return f"{platform.machine()} {has} byte instructions"
 
-# %% ../../nbs/engine/00_products.ipynb #23971984
+# %% ../../nbs/engine/00_products.ipynb #a21a5b85
 def print_gain(
     what:str, # what is computed
     slow:Callable, # the obvious function, of no argument
@@ -39,10 +39,10 @@ def print_gain(
             fn()
             best[fn] = min(best[fn], time.perf_counter() - start)
     before, now = (1e3*best[fn] for fn in (slow, fast))
-    gain = f"{now:.2g} ms instead of {before:.2g} ms, {before/now:.1f} times as fast"
+    gain = f"{now:.3g} ms instead of {before:.3g} ms, {before/now:.1f} times as fast"
     print(f"{what}: {gain} ({processor_kind()})")
 
-# %% ../../nbs/engine/00_products.ipynb #0d8ad5ad
+# %% ../../nbs/engine/00_products.ipynb #6510c488
 def matrix_product(
     a:Tensor, # (n, k)
     b:Tensor, # (k, m)
@@ -54,7 +54,7 @@ def matrix_product(
     with np.errstate(all="ignore"): np.matmul(a.numpy(), b.numpy(), out=out.numpy())
     return out
 
-# %% ../../nbs/engine/00_products.ipynb #790fdf32
+# %% ../../nbs/engine/00_products.ipynb #ed6ca76e
 def _allowed_at_start():
     asked = os.environ.get("CASCADE_NB_BYTES", "")
     if asked not in ("", "0", "1"):
@@ -76,7 +76,7 @@ def bytes_allowed() -> bool:
     "Whether products of bytes are taken where they are precise enough"
     return use_bytes.allowed
 
-# %% ../../nbs/engine/00_products.ipynb #77150c4a
+# %% ../../nbs/engine/00_products.ipynb #e407f947
 def byte_gram(
     q:Tensor, # int8 (batch, n)
     strips:int=4, # of rows, each computed from the diagonal on
@@ -90,7 +90,7 @@ def byte_gram(
         out[b:, a:b] = out[a:b, b:].T
     return out
 
-# %% ../../nbs/engine/00_products.ipynb #308efe6c
+# %% ../../nbs/engine/00_products.ipynb #9dfdc689
 SMALLEST = 64 # rows and units below which products of bytes gain nothing
 BLOCK_ROWS = 512 # rows at a time, so that what lies in between stays in the cache
 
@@ -111,7 +111,7 @@ def to_two_bytes(
     out[:, :n] = t.add_(128) >> 8
     return out
 
-# %% ../../nbs/engine/00_products.ipynb #d2b1c6cd
+# %% ../../nbs/engine/00_products.ipynb #df26894a
 _LOST = 1/(12*256**2) # variance that rounding to two bytes adds, in steps²
 
 class ByteWeight(NamedTuple):
@@ -133,7 +133,7 @@ def byte_weight(
     cross = torch.cat([h[:, n:], h[:, :n]], 1).T
     return ByteWeight(h[:, :n].T, cross, step, w.square().sum(1)*_LOST + n*step**2/144)
 
-# %% ../../nbs/engine/00_products.ipynb #86a6b8ff
+# %% ../../nbs/engine/00_products.ipynb #f3f8d5b5
 def byte_product(
     x:Tensor, # float32 (rows, n)
     w:ByteWeight|None, # from `byte_weight`
@@ -151,7 +151,7 @@ def byte_product(
         out.add_(torch._int_mm(h[:, :n], w.high), alpha=256).mul_(scale)
     return y
 
-# %% ../../nbs/engine/00_products.ipynb #38a265f8
+# %% ../../nbs/engine/00_products.ipynb #3f249895
 def runs_in_numpy(
     x:Tensor, # a batch
 ) -> bool:
