@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['ridge_solve']
 
-# %% ../../nbs/engine/02_solves.ipynb #74279a65
+# %% ../../nbs/engine/02_solves.ipynb #1c46878b
 import torch
 from scipy.linalg.lapack import get_lapack_funcs
 from torch import Tensor
 
-# %% ../../nbs/engine/02_solves.ipynb #1c729be1
+# %% ../../nbs/engine/02_solves.ipynb #8d8b9131
 def ridge_solve(
     K:Tensor, # cov(targets, x), (r, n)
     C:Tensor, # cov(x), (n, n)
