@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['emitted']
 
-# %% ../../nbs/engine/05_streams.ipynb #dabbfcc5
+# %% ../../nbs/engine/05_streams.ipynb #2b4e3794
 from collections.abc import Callable, Generator
 from contextvars import copy_context
 from threading import get_ident
 from weakref import ref
 from greenlet import GreenletExit, getcurrent, greenlet
 
-# %% ../../nbs/engine/05_streams.ipynb #de3c4b3d
+# %% ../../nbs/engine/05_streams.ipynb #9e0d441a
 def _emitter(own:Callable) -> Callable: # `own` gives the greenlet of the run
     def emit(value): # hands one value over, and returns when the next one is asked for
         if getcurrent() is not own():
@@ -21,6 +21,14 @@ def _emitter(own:Callable) -> Callable: # `own` gives the greenlet of the run
         getcurrent().parent.switch(value)
     return emit
 
+def _end(task:greenlet):
+    "Leave a run that stands still in the middle"
+    if not task: return
+    task.parent = getcurrent()
+    task.throw(GreenletExit)
+    if not task.dead: raise RuntimeError("a run went on to emit values after it was closed")
+
+# %% ../../nbs/engine/05_streams.ipynb #9bfc8703
 def emitted(
     run:Callable, # `run(emit)` calls `emit(value)` as often as it likes
 ) -> Generator: # of the values; its return value is that of `run`
@@ -29,17 +37,11 @@ def emitted(
     task.gr_context, arguments = copy_context(), (_emitter(ref(task)),)
     try:
         while True:
-            if get_ident() != home: raise RuntimeError("an iterator belongs to the thread that began it")
+            if get_ident() != home:
+                raise RuntimeError("an iterator belongs to the thread that began it")
             task.parent = getcurrent() # who asks for this value
             value, arguments = task.switch(*arguments), ()
             if task.dead: return value
             yield value
     finally:
         if get_ident() == home: _end(task) # else greenlet ends it when its own thread runs again
-
-def _end(task:greenlet):
-    "Leave a run that stands still in the middle"
-    if not task: return
-    task.parent = getcurrent()
-    task.throw(GreenletExit)
-    if not task.dead: raise RuntimeError("a run went on to emit values after it was closed")
