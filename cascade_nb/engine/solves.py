@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['ridge_solve']
 
-# %% ../../nbs/engine/02_solves.ipynb #5438b87d
+# %% ../../nbs/engine/02_solves.ipynb #7d846ce7
 import torch
 from scipy.linalg.lapack import get_lapack_funcs
 from torch import Tensor
 
-# %% ../../nbs/engine/02_solves.ipynb #d6c99f50
+# %% ../../nbs/engine/02_solves.ipynb #71390594
 def ridge_solve(
     K:Tensor, # cov(targets, x), (r, n)
     C:Tensor, # cov(x), (n, n)
