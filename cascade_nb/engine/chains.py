@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TRIM', 'TOLERANCE', 'KEPT', 'LowRank', 'range_basis', 'truncated', 'reduces_rank_at', 'extended', 'chain_down']
 
-# %% ../../nbs/engine/04_chains.ipynb #9e225b80
+# %% ../../nbs/engine/04_chains.ipynb #845a22c2
 import math
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
@@ -23,7 +23,7 @@ from .parallel import Inline, one_thread
 from .products import bytes_allowed, matrix_product
 from .solves import ridge_solve
 
-# %% ../../nbs/engine/04_chains.ipynb #d7b28e28
+# %% ../../nbs/engine/04_chains.ipynb #4a19dec0
 class LowRank(NamedTuple):
     "An affine map of low rank: `mean_out + basis @ weight @ (x - mean_in)`"
     weight: Tensor # W, (r, n)
@@ -57,7 +57,7 @@ class LowRank(NamedTuple):
         (r, n), m = self.weight.shape, len(self.mean_out)
         return f"LowRank({n} → {m}, rank {r})"
 
-# %% ../../nbs/engine/04_chains.ipynb #fe546ea2
+# %% ../../nbs/engine/04_chains.ipynb #dbac5bc7
 def range_basis(
     S:Tensor, # covariance, (r, r)
     least:float, # variance that may be left out, in all
@@ -80,7 +80,7 @@ def truncated(
     U = range_basis(S, least).to(d.weight)
     return d._replace(weight=matrix_product(U.T, d.weight), basis=matrix_product(d.basis, U))
 
-# %% ../../nbs/engine/04_chains.ipynb #104d1879
+# %% ../../nbs/engine/04_chains.ipynb #b6701aa3
 TRIM = 1e-8 # share of the inputs' variance that a reduction of rank may drop
 
 def reduces_rank_at(
@@ -105,7 +105,7 @@ def extended(
     if reduce_rank: d = truncated(d, matrix_product(W, K.T), TRIM*total)
     return d, W.mul(K).sum().item()/total
 
-# %% ../../nbs/engine/04_chains.ipynb #118349a7
+# %% ../../nbs/engine/04_chains.ipynb #e02ed304
 TOLERANCE = 1e-4 # of the noise floor: variance that a map's products of bytes may add
 KEPT = 4 # batches of a worker up to which their bytes are kept for the next map
 
@@ -126,7 +126,7 @@ class _Walk:
 
     def close(self): self.closed = True
 
-# %% ../../nbs/engine/04_chains.ipynb #8989ec23
+# %% ../../nbs/engine/04_chains.ipynb #7a4b01d2
 def _targets(walk:_Walk, chain:Future|None, prev:Tensor, kept:Quantised|None) -> Tensor|Quantised:
     "What the moments of a batch are taken with; waits for the chain of the map before"
     before = None if chain is None else chain.result()[0]
@@ -144,7 +144,7 @@ def _move_batch(walk:_Walk, i:int, move:Callable, chain:Future|None, keep:bool) 
     walk.batches[i] = prev.copy_(cur) if reused else cur
     return m
 
-# %% ../../nbs/engine/04_chains.ipynb #a0ac7b55
+# %% ../../nbs/engine/04_chains.ipynb #57270854
 @torch.no_grad()
 def _gather(walk:_Walk, move:Callable, chain:Future|None, mine:range) -> Moments:
     "Moments over one worker's batches"
@@ -160,7 +160,7 @@ def _link(walk:_Walk, parts:list, chain:Future|None, l:int) -> tuple[LowRank, fl
         m = m._replace(K=matrix_product(before.weight.to(m.K.dtype), m.K))
     return extended(m, before, walk.noise, walk.total, reduces_rank_at(l))
 
-# %% ../../nbs/engine/04_chains.ipynb #9405e617
+# %% ../../nbs/engine/04_chains.ipynb #9f40298f
 def _executor(workers:int) -> Executor:
     "One thread where there are several workers, else none"
     return ThreadPoolExecutor(1, "cascade_nb") if workers > 1 else Inline()

@@ -5,10 +5,10 @@
 # %% auto #0
 __all__ = ['STACK_BYTES', 'CHUNK_BYTES', 'FEWEST', 'MOST', 'rows_within', 'batch_rows']
 
-# %% ../../nbs/engine/06_memory.ipynb #af18e671
+# %% ../../nbs/engine/06_memory.ipynb #72c42b62
 import math
 
-# %% ../../nbs/engine/06_memory.ipynb #b13dd606
+# %% ../../nbs/engine/06_memory.ipynb #bbcb111b
 STACK_BYTES = 2**28 # that a stack of activations may hold
 CHUNK_BYTES = 2**26 # that a chunk of images may take, unfolded
 
@@ -19,7 +19,7 @@ def rows_within(
     "How many rows fit into `limit` bytes"
     return max(1, limit//(4*sum(math.prod(s) for s in shapes)))
 
-# %% ../../nbs/engine/06_memory.ipynb #0f4dafc8
+# %% ../../nbs/engine/06_memory.ipynb #ba530d5f
 FEWEST, MOST = 16, 2048 # inputs a batch
 
 def batch_rows(

@@ -5,14 +5,13 @@
 # %% auto #0
 __all__ = ['FEWEST_UNITS', 'Moments', 'resolving_dtype', 'step_size', 'rounded', 'Quantised', 'quantised', 'pair_moments']
 
-# %% ../../nbs/engine/01_moments.ipynb #8d9ebd98
+# %% ../../nbs/engine/01_moments.ipynb #f9cc58e3
 from typing import Callable, NamedTuple
 import torch
 from torch import Tensor
-from .products import (BLOCK_ROWS, byte_gram, byte_step, bytes_allowed,
-                                        matrix_product)
+from .products import BLOCK_ROWS, byte_gram, byte_step, bytes_allowed, matrix_product
 
-# %% ../../nbs/engine/01_moments.ipynb #d5ff487d
+# %% ../../nbs/engine/01_moments.ipynb #c7be47fb
 class Moments(NamedTuple):
     "Means and centred second moments of pairs (prev, cur); `+=` merges those of other inputs"
     n: int # inputs seen
@@ -34,7 +33,7 @@ class Moments(NamedTuple):
         means = (torch.lerp(a, b, w) for a, b in zip(self[1:3], o[1:3]))
         return Moments(n, *means, K, C, self.rounding + o.rounding)
 
-# %% ../../nbs/engine/01_moments.ipynb #e9784aa2
+# %% ../../nbs/engine/01_moments.ipynb #892ba1ce
 def resolving_dtype(
     c:Tensor, # centred activations, (batch, n)
     noise:float, # λ, activation²
@@ -43,7 +42,7 @@ def resolving_dtype(
     rounding = 4*torch.finfo(torch.float32).eps*c.norm().item()**2/len(c)
     return torch.float32 if rounding < noise else torch.float64
 
-# %% ../../nbs/engine/01_moments.ipynb #911949fd
+# %% ../../nbs/engine/01_moments.ipynb #d57bab18
 FEWEST_UNITS = 16 # below these bytes gain nothing, and torch's product of one row of bytes is 0
 
 def step_size(
@@ -68,7 +67,7 @@ def rounded(
         q.copy_((part - mean).mul_(1/step).round_())
     return out
 
-# %% ../../nbs/engine/01_moments.ipynb #f8da09c9
+# %% ../../nbs/engine/01_moments.ipynb #5cea8a26
 class Quantised(NamedTuple):
     "A batch about its mean, in bytes where the noise floor hides the rounding"
     mean: Tensor # (n,)
@@ -89,7 +88,7 @@ def quantised(
     c = x - mean
     return Quantised(mean, c.to(resolving_dtype(c, noise)), 0.)
 
-# %% ../../nbs/engine/01_moments.ipynb #098a0f32
+# %% ../../nbs/engine/01_moments.ipynb #7d63a4ad
 def _quantised_targets(p, noise, to_bytes):
     "`p` as `Quantised`: in bytes only if the layer is, and floats keep their precision"
     if isinstance(p, Quantised): return p

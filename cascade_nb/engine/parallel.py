@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['one_thread', 'cores', 'worker_count', 'Inline', 'worker_pool']
 
-# %% ../../nbs/engine/03_parallel.ipynb #f367aa68
+# %% ../../nbs/engine/03_parallel.ipynb #e30b9111
 import os, threading
 from collections.abc import Iterator
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -14,7 +14,7 @@ import torch
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-# %% ../../nbs/engine/03_parallel.ipynb #19faa270
+# %% ../../nbs/engine/03_parallel.ipynb #70cd4799
 _LOCK, _INSIDE = threading.RLock(), []
 
 @contextmanager
@@ -31,7 +31,7 @@ def one_thread() -> Iterator[None]:
                 limits.restore_original_limits()
                 torch.set_num_threads(threads)
 
-# %% ../../nbs/engine/03_parallel.ipynb #9f326bfd
+# %% ../../nbs/engine/03_parallel.ipynb #843d1ba8
 def cores() -> int:
     "Cores that this process may use"
     if hasattr(os, "sched_getaffinity"): return len(os.sched_getaffinity(0))
@@ -43,7 +43,7 @@ def worker_count(
     "How many jobs to work on side by side"
     return torch.get_num_threads() if x.device.type == "cpu" else 1
 
-# %% ../../nbs/engine/03_parallel.ipynb #488edcdb
+# %% ../../nbs/engine/03_parallel.ipynb #191560f2
 class Inline(Executor):
     "Does at once what it is given"
     def submit(self, fn, /, *args, **kwargs):
@@ -51,7 +51,7 @@ class Inline(Executor):
         f.set_result(fn(*args, **kwargs))
         return f
 
-# %% ../../nbs/engine/03_parallel.ipynb #8249a930
+# %% ../../nbs/engine/03_parallel.ipynb #88f4f2c0
 def _executor(workers):
     return ThreadPoolExecutor(workers, "cascade_nb") if workers > 1 else Inline()
 
