@@ -10,7 +10,8 @@ from .entropy import cutoff, differential_entropy, explained_variance, relative_
 from .cascade import Cascade
 from .sweep import Interrupted, best_start, open_sweep, save_sweep, sweep, verdicts
 from .plot import image_rows, phase_diagram, profile_plot
-from .verdict import diagnose, measure_trainability, recommend_init
+from .training import ADAMW, PAPER, SGD, Recipe, measure_trainability
+from .verdict import diagnose, recommend_init
 from .explain import channel_images, class_ideals, layer_strip, what_changed
 from .widgets import Explorer, Player
 
@@ -26,7 +27,7 @@ __all__ = [
     # over a grid of initialisations
     "sweep", "open_sweep", "save_sweep", "verdicts", "best_start", "Interrupted",
     # the verdict on one network, the truth, and where to start
-    "diagnose", "recommend_init", "measure_trainability",
+    "diagnose", "recommend_init", "measure_trainability", "Recipe", "SGD", "ADAMW", "PAPER",
     # what each layer does to an image
     "layer_strip", "class_ideals", "channel_images", "what_changed",
     # pictures

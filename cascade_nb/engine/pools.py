@@ -6,10 +6,10 @@
 __all__ = ['AHEAD', 'DIED', 'PoolError', 'cores', 'pickled', 'sent', 'check_executor', 'check_workers', 'submitting', 'Failed',
            'outcome', 'in_one_pool', 'computed']
 
-# %% ../../nbs/engine/07_pools.ipynb #e6cd6a52
+# %% ../../nbs/engine/07_pools.ipynb #52857600
 import os, signal, tempfile, threading
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from multiprocessing import active_children, get_context, parent_process
@@ -17,7 +17,7 @@ from pathlib import Path
 import cloudpickle
 from ..cascade import Here as Inline
 
-# %% ../../nbs/engine/07_pools.ipynb #4bd52ee2
+# %% ../../nbs/engine/07_pools.ipynb #f77e5ade
 class PoolError(ValueError):
     "Raised when jobs cannot be sent where they were to run"
 
@@ -25,13 +25,13 @@ def cores() -> int: # at least 1
     "Processors this process may use"
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
-# %% ../../nbs/engine/07_pools.ipynb #a822840f
+# %% ../../nbs/engine/07_pools.ipynb #3496b987
 def pickled(
     f, # the function, with all that jobs share
 ) -> bytes:
     "A function in a form that travels"
     try: return cloudpickle.dumps(f)
-    except Exception as e: raise PoolError(f"the jobs cannot be sent to another process ({e})") from e
+    except Exception as e: raise PoolError(f"the jobs cannot be sent to another process ({e}): let their function make what it needs itself, or use executor='serial'") from e
 
 @lru_cache(1)
 def _unpacked(parcel): return cloudpickle.loads(parcel if isinstance(parcel, bytes) else Path(parcel).read_bytes())
@@ -43,7 +43,7 @@ def sent(
     "A job, where it runs"
     return _unpacked(parcel)(job)
 
-# %% ../../nbs/engine/07_pools.ipynb #0257533e
+# %% ../../nbs/engine/07_pools.ipynb #5cd592a7
 def _start_worker():
     "Runs once in a new process"
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -62,7 +62,7 @@ def _processes(workers, f):
             for p in set(active_children()) - before: p.terminate()
             raise
 
-# %% ../../nbs/engine/07_pools.ipynb #6629dd84
+# %% ../../nbs/engine/07_pools.ipynb #20d65514
 def _to_dask(client, executor, f):
     "How to submit to Dask's workers, the first of which may still have to start"
     blob = pickled(f)
@@ -76,7 +76,7 @@ def _dask(address, f):
     except ImportError: raise PoolError(f"executor={address!r} needs Dask: pip install 'cascade_nb[distributed]'") from None
     with Client(address) as client: yield _to_dask(client, client.get_executor(), f)
 
-# %% ../../nbs/engine/07_pools.ipynb #80b11b6f
+# %% ../../nbs/engine/07_pools.ipynb #9017d0d0
 AHEAD = 500 # jobs that wait at a Dask scheduler, at most
 
 def check_executor(
@@ -108,13 +108,14 @@ def submitting(
     elif isinstance(executor, str):
         with _dask(executor, f) as submit: yield submit, AHEAD
     elif client: yield _to_dask(client, executor, f), AHEAD
+    elif isinstance(executor, ThreadPoolExecutor): yield partial(executor.submit, f), ahead
     else: yield partial(executor.submit, sent, pickled(f)), ahead
 
-# %% ../../nbs/engine/07_pools.ipynb #9e86d7a0
+# %% ../../nbs/engine/07_pools.ipynb #e6624ac8
 class Failed(str):
     "What went wrong with a job: not in the function, but where it ran"
 
-DIED = ("a worker process died: out of memory, killed, unable to import what the builder needs, or started by a script "
+DIED = ("a worker process died: out of memory, killed, unable to import what the job needs, or started by a script "
         "without `if __name__ == '__main__':`; executor='serial' shows the error")
 
 def outcome(
@@ -125,7 +126,7 @@ def outcome(
     if isinstance(e, BrokenExecutor): return Failed(DIED)
     return f.result() if e is None else Failed(f"{type(e).__name__}: {e}")
 
-# %% ../../nbs/engine/07_pools.ipynb #5a6c8645
+# %% ../../nbs/engine/07_pools.ipynb #f15c1ae2
 def _submitted(submit, job):
     try: return submit(job)
     except BrokenExecutor as e:
@@ -153,7 +154,7 @@ def in_one_pool(
     finally:
         for f in waiting: f.cancel()
 
-# %% ../../nbs/engine/07_pools.ipynb #0825d40b
+# %% ../../nbs/engine/07_pools.ipynb #999cf385
 def computed(
     f, # the function of a job
     jobs:dict, # name → job
