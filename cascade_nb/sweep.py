@@ -220,7 +220,7 @@ def worth_processes(
     positions = np.median([math.prod(s[1:]) for s in shapes[1:]]) # how often a weight is used
     return points > 3 and cores() > 1 and 8*sum(p.numel() for p in net.parameters())*positions*n_train*points > 1e12
 
-# %% ../nbs/11_sweep.ipynb #30be6a12
+# %% ../nbs/11_sweep.ipynb #9091a166
 def _now(job, make_net, tasks):
     "A point's fingerprint as it would be today, or what goes wrong"
     try:
@@ -408,7 +408,7 @@ def _tasks(images, cascade):
     return {k: Task(partial(profile_columns, train=a, test=b, cascade=cascade), a[:2], json.dumps([crc_of(a, b), cascade], sort_keys=True))
             for k, (a, b) in images.items()}
 
-# %% ../nbs/11_sweep.ipynb #1dcf847e
+# %% ../nbs/11_sweep.ipynb #32fd494f
 def _run(store, axes, jobs, settings, images, cascade, make_net, executor, workers, retry_failed, shuffled, progress):
     "Bring a store to hold all `jobs`"
     tasks = _tasks(images, cascade)
@@ -461,7 +461,7 @@ def sweep(
         except KeyboardInterrupt: raise Interrupted(result() if any(kept.read(jobs)) else None, store) from None
         return settled(result())
 
-# %% ../nbs/11_sweep.ipynb #c0e5d041
+# %% ../nbs/11_sweep.ipynb #0e338ca3
 def _table_settings(make_net, axes, fixed, data, settings):
     "All that a table's store must agree with"
     crc = {f"data_crc32_{data.name}": crc_of(data.x_train, data.x_test, data.y_train, data.y_test)}
