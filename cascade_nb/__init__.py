@@ -1,5 +1,10 @@
 __version__ = "0.1.0"
 
+from importlib import import_module as _import_module
+from sys import modules as _modules
+from types import ModuleType as _ModuleType
+from warnings import warn as _warn
+
 from .guard import BadInput
 from .data import Data, load_dataset
 from .nets import cnn, init_delta_orthogonal_, init_normal_, init_orthogonal_, mlp, resnet, softmax_then_cross_entropy
@@ -33,3 +38,26 @@ __all__ = [
     # pictures
     "phase_diagram", "profile_plot", "image_rows", "Player", "Explorer",
 ]
+
+
+# names of 0.1.0: where they are now. Forwarded with a warning for one version.
+_MOVED = {
+    "trainability": {"SANE": "training.SGD", "Diagnosis": "verdict.Verdict",
+                     "*": ("training", "verdict", "sweep")},
+}
+
+
+class _Moved(_ModuleType):
+    """A module of 0.1.0 that is no more; its names lead to where they are now"""
+    def __getattr__(self, name):
+        if name.startswith("__"): raise AttributeError(name)
+        old, moved = self.__name__.rpartition(".")[2], _MOVED[self.__name__.rpartition(".")[2]]
+        modules = [_import_module(f"{__name__}.{m}") for m in moved["*"]]
+        now = moved.get(name) or next((f"{m.__name__.rpartition('.')[2]}.{name}" for m in modules if hasattr(m, name)), None)
+        if now is None: raise AttributeError(f"{self.__name__} has moved to {', '.join(moved['*'])}, and has no {name!r}")
+        _warn(f"{__name__}.{old}.{name} is now {__name__}.{now}: the old name goes with the next version", DeprecationWarning, stacklevel=2)
+        module, name = now.split(".")
+        return getattr(_import_module(f"{__name__}.{module}"), name)
+
+
+for _name in _MOVED: _modules[f"{__name__}.{_name}"] = globals()[_name] = _Moved(f"{__name__}.{_name}")

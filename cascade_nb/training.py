@@ -6,7 +6,7 @@
 __all__ = ['SGD', 'ADAMW', 'PAPER', 'RECIPES', 'RESULTS', 'Recipe', 'recipe_named', 'accuracy', 'train_once', 'best_training',
            'recipe_settings', 'measure_trainability']
 
-# %% ../nbs/12_training.ipynb #a9b79796
+# %% ../nbs/12_training.ipynb #5a0eb799
 import math, time
 from collections.abc import Callable
 from concurrent.futures import Executor
@@ -126,7 +126,7 @@ def recipe_settings(
     named = {f"recipe_{k}": list(v) if isinstance(v, tuple) else label_of(v) for k, v in vars(recipe).items()}
     return {**named, "recipe_operators": fingerprint_of(partial(_two_steps, recipe, classes))}
 
-# %% ../nbs/12_training.ipynb #e1e69536
+# %% ../nbs/12_training.ipynb #58573bbd
 def measure_trainability(
     make_net:Callable, # builder of networks, such as `mlp`
     grid:dict, # its arguments that vary: name → values; here `depth` may be one
