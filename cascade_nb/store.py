@@ -68,7 +68,8 @@ class Store:
     ):
         if not isinstance(where, (str, os.PathLike)): raise BadInput(f"store is {where!r}: give a path or a URL")
         self.where, self.schema = os.fspath(where).removeprefix("file://"), tuple(schema)
-        self.grid, self.inner, self.arrays = {}, {}, {} # argument → labels; other dimension → labels; name → open array
+        self.grid, self.inner = {}, {} # labels of arguments, and of other dimensions
+        self.arrays = {} # those that are open, by name
         try: self.remote = fsspec.get_mapper(self.where) if _is_url(self.where) else None
         except (ImportError, ValueError) as e: raise BadInput(f"store {self.where!r} cannot be reached: {e}") from e
         if self.remote is None: self.where = os.path.abspath(os.path.expanduser(self.where))
@@ -102,7 +103,8 @@ def _taken(self:Store):
 def _attrs(self:Store):
     "The attributes as they stand now; empty where there is nothing"
     try: attrs = json.loads(next(self._fetch([".zattrs"])) or "{}")
-    except ValueError: raise BadInput(f"{self.where}: the settings (.zattrs) are damaged: restore that file, or give another place") from None
+    except ValueError:
+        raise BadInput(f"{self.where}: the settings (.zattrs) are damaged: restore that file, or give another place") from None
     if "store_format" not in attrs and (attrs or self._taken()):
         raise BadInput(f"{self.where} exists and is no store of a sweep: give another place")
     return attrs
@@ -117,7 +119,8 @@ def _check_format(where, attrs):
     found = attrs.get("store_format", FORMAT)
     if found == FORMAT: return
     by = attrs.get("version_cascade_nb", "an unknown version")
-    raise BadInput(f"{where} was written by cascade_nb {by} in store format {found}, this version writes format {FORMAT}: {_advice(found)}")
+    raise BadInput(f"{where} was written by cascade_nb {by} in store format {found}, "
+                   f"this version writes format {FORMAT}: {_advice(found)}")
 
 # %% ../nbs/10_store.ipynb #fcaac33d
 def _check_schema(where, there, schema):
@@ -125,8 +128,9 @@ def _check_schema(where, there, schema):
     if there == schema: return
     has, wants = dict((c.name, c) for c in there), dict((c.name, c) for c in schema)
     odd = [*(f"it lacks {k}" for k in wants if k not in has), *(f"it also has {k}" for k in has if k not in wants),
-           *(f"{k} was {tuple(has[k][1:])} and is now {tuple(wants[k][1:])}" for k in wants if k in has and has[k] != wants[k])]
-    raise BadInput(f"{where} was made with other columns: {'; '.join(odd) or 'their order differs'}. Give another place, or measure the same")
+           *(f"{k} was {has[k][1:]} and is now {wants[k][1:]}" for k in wants if k in has and has[k] != wants[k])]
+    what = "; ".join(odd) or "their order differs"
+    raise BadInput(f"{where} was made with other columns: {what}. Give another place, or measure the same")
 
 # %% ../nbs/10_store.ipynb #5a97c738
 @patch
@@ -151,8 +155,8 @@ def changed_libraries(
     now:dict, # settings of this call
 ) -> list: # of phrases
     "Which libraries have another version than any that wrote to a store"
-    news = [(k.removeprefix("version_"), had[k], now[k]) for k in LIBRARIES if k in had and k in now and now[k] not in had[k].split(", ")]
-    return [f"{k} was {a} and is now {b}" for k, a, b in news]
+    news = [k for k in LIBRARIES if k in had and k in now and now[k] not in had[k].split(", ")]
+    return [f"{k.removeprefix('version_')} was {had[k]} and is now {now[k]}" for k in news]
 
 # %% ../nbs/10_store.ipynb #27a7bbdb
 def _differ(had, settings):
@@ -168,10 +172,12 @@ def check(self:Store,
     "Read the store, and raise `BadInput` where it was made with other settings"
     had = self.open()
     if not had: return {}
-    if set(self.grid) != set(dims): raise BadInput(f"{self.where} varies {', '.join(self.grid)}, this call {', '.join(dims)}: vary the same, or give another place")
+    if set(self.grid) != set(dims):
+        raise BadInput(f"{self.where} varies {', '.join(self.grid)}, this call {', '.join(dims)}: vary the same, or give another place")
     odd = [f"{k} was {had.get(k)!r} and is now {settings.get(k)!r}" for k in _differ(had, settings)]
     if odd: raise BadInput(f"{self.where} was made with other settings: {'; '.join(odd)}. Repeat those, or give another place")
-    if news := changed_libraries(had, settings): warnings.warn(f"{self.where}: {'; '.join(news)}. What is computed now may differ from what is kept in its last digits", stacklevel=3)
+    if news := changed_libraries(had, settings):
+        warnings.warn(f"{self.where}: {'; '.join(news)}. What is computed now may differ from what is kept in its last digits", stacklevel=3)
     return had
 
 # %% ../nbs/10_store.ipynb #829d3efc
@@ -179,7 +185,9 @@ def check(self:Store,
 def _writing(where):
     "A full or read-only disk, said in one line"
     try: yield
-    except OSError as e: raise BadInput(f"{where} cannot be written ({e.strerror or e}): what is finished there stays; mend that and call again, or give another place") from e
+    except OSError as e:
+        raise BadInput(f"{where} cannot be written ({e.strerror or e}): what is finished there stays; "
+                       "mend that and call again, or give another place") from e
 
 @patch
 def _locked(self:Store):
@@ -193,13 +201,14 @@ def _locked(self:Store):
 def _array(g, name, dims, shape, chunks, dtype, fill):
     "An array of the group, made or enlarged"
     if name in g: g[name].resize(shape)
-    else: zarr.create(store=g.store, path=name, shape=shape, chunks=chunks, dtype=dtype, fill_value=fill, compressor=None, **V2)
+    else: zarr.create(shape, store=g.store, path=name, chunks=chunks, dtype=dtype, fill_value=fill, compressor=None, **V2)
     g[name].attrs["_ARRAY_DIMENSIONS"] = list(dims)
 
 def _labels(g, name, values):
     "A dimension's labels, for whoever opens the group with xarray alone"
     v = np.array(values)
-    zarr.create(store=g.store, path=name, shape=v.shape, chunks=v.shape, dtype=v.dtype, fill_value=None, compressor=None, overwrite=True, **V2)[:] = v
+    a = zarr.create(v.shape, store=g.store, path=name, chunks=v.shape, dtype=v.dtype, fill_value=None, compressor=None, overwrite=True, **V2)
+    a[:] = v
     g[name].attrs["_ARRAY_DIMENSIONS"] = [name]
 
 # %% ../nbs/10_store.ipynb #8429b1ed
@@ -232,7 +241,7 @@ def reserve(self:Store,
     "Make room for the points of `grid`, beside what is there"
     with _writing(self.where), self._locked():
         had = self.check(settings, grid)
-        more = {k: self.grid.get(k, []) + [v for v in grid[k] if v not in self.grid.get(k, [])] for k in self.grid or grid}
+        more = {k: list(dict.fromkeys([*self.grid.get(k, []), *grid[k]])) for k in self.grid or grid}
         settings = _with_versions(had, settings)
         if more == self.grid and had == settings: return
         self.inner = self.inner or {k: list(v) for k, v in inner.items()}
@@ -240,7 +249,8 @@ def reserve(self:Store,
         if not had: g.attrs.put({"store_format": FORMAT}) # the place is ours, whatever happens next
         self._make_room(g, more)
         pairs = {k: list(v.items()) for k, v in (("grid", more), ("inner", self.inner))} # zarr 2 sorts what is in a dict
-        g.attrs.put({**settings, "store_format": FORMAT, "schema": [[*c[:4], list(c.dims)] for c in self.schema], **pairs})
+        schema = [[*c[:4], list(c.dims)] for c in self.schema]
+        g.attrs.put({**settings, "store_format": FORMAT, "schema": schema, **pairs})
         self.grid, self.arrays = more, {}
 
 # %% ../nbs/10_store.ipynb #a27f3af1
@@ -299,7 +309,8 @@ def _text(chunk): return chunk.decode("utf-32-le", "replace").rstrip("\0")
 @patch
 def _block(self:Store, chunk, columns):
     "A chunk as an array (columns, *inner), or None where its size is wrong"
-    shape, dtype = (len(columns), *(len(self.inner[k]) for k in columns[0].dims)), np.dtype(columns[0].dtype).newbyteorder("<")
+    shape = len(columns), *(len(self.inner[k]) for k in columns[0].dims)
+    dtype = np.dtype(columns[0].dtype).newbyteorder("<")
     if chunk is None: return np.full(shape, _fill_of(dtype), dtype)
     return np.frombuffer(chunk, dtype).reshape(shape) if len(chunk) == dtype.itemsize*math.prod(shape) else None
 
@@ -309,7 +320,8 @@ def _opened(self:Store, at, sealed, chunks):
     "What a point holds, or None where a chunk is not the one that was sealed"
     held = {k: self._block(chunk, cs) for (k, cs), chunk in zip(blocks(self.schema).items(), chunks)}
     fingerprint = sealed.rpartition("-")[0]
-    if any(v is None for v in held.values()) or seal([*held.values()], self._labels_at(at), fingerprint) != sealed: return None
+    if any(v is None for v in held.values()): return None
+    if seal([*held.values()], self._labels_at(at), fingerprint) != sealed: return None
     return Kept({c.name: row for k, cs in blocks(self.schema).items() for c, row in zip(cs, held[k])}, fingerprint)
 
 @patch
@@ -369,7 +381,7 @@ class FirstStore(Store):
     "A store of format 1, to be read"
     def open(self):
         attrs = self._attrs()
-        self.names = zarr.open_array(self.where, path="measure", mode="r", **V2)[:].tolist()[:-1] # the last is the checksum
+        *self.names, _ = zarr.open_array(self.where, path="measure", mode="r", **V2)[:].tolist() # the last is the checksum
         self.grid, self.inner = dict(attrs.pop("grid")), {"layer": list(range(1, attrs.pop("layers") + 1))}
         dims = ("layer",) if all(self.names) else () # tables were padded with columns that have no name
         self.schema = tuple(Column(k, k, "1", dims=dims) for k in self.names if k)
@@ -378,7 +390,8 @@ class FirstStore(Store):
     def read(self, points):
         for p, at, chunk in self._files(points, "profile", 2):
             cols = _first_columns(chunk or b"", self._labels_at(at), len(self.names))
-            if cols is not None: yield p, Kept({c.name: row if c.dims else row[0] for c, row in zip(self.schema, cols)}, "")
+            if cols is None: continue
+            yield p, Kept({c.name: row if c.dims else row[0] for c, row in zip(self.schema, cols)}, "")
 
 def stored(
     where:str|Path, # a path or URL

@@ -60,7 +60,7 @@ def _values(name, values):
     return [v.item() if isinstance(v, np.generic) else v for v in values]
 
 def _check_variance(name, v):
-    if isinstance(v, bool) or not isinstance(v, (int, float)): raise BadInput(f"{name} holds {v!r}: a variance is a number")
+    if not isinstance(v, (int, float)): raise BadInput(f"{name} holds {v!r}: a variance is a number")
     if name == "var_w" and v <= 0: raise BadInput(f"var_w holds {v}: a weight variance is above 0")
     if name == "var_b" and v < 0: raise BadInput(f"var_b holds {v}: a bias variance is not negative")
 
@@ -72,7 +72,8 @@ def axis(
     values = _values(name, values)
     labels = [label_of(v) for v in values]
     if not labels: raise BadInput(f"{name}: give a list of at least one value")
-    if any(isinstance(v, float) and not math.isfinite(v) for v in values): raise BadInput(f"{name} holds NaN or infinite values: {labels}")
+    if any(isinstance(v, float) and not math.isfinite(v) for v in values):
+        raise BadInput(f"{name} holds NaN or infinite values: {labels}")
     if name in ("var_w", "var_b"):
         for v in values: _check_variance(name, v)
     if len(set(labels)) < len(labels): raise BadInput(f"{name} holds a value twice: {labels}")
@@ -88,11 +89,13 @@ def check_grid(
     columns:tuple=(), # names of what is measured
 ) -> dict: # argument → `Axis`
     "The grid's axes, or an error that names what is wrong in them"
-    if not isinstance(grid, dict): raise BadInput(f"the grid is a {type(grid).__name__}: give for example {{'var_w': [1.0, 1.76, 3.0]}}")
+    example = "give for example {'var_w': [1.0, 1.76, 3.0]}"
+    if not isinstance(grid, dict): raise BadInput(f"the grid is a {type(grid).__name__}: {example}")
     _check_names(make_net, [*grid, *fixed])
-    if not grid: raise BadInput("the grid is empty: give for example {'var_w': [1.0, 1.76, 3.0]}")
-    if both := set(grid) & set(fixed): raise BadInput(f"{sorted(both)} stand in the grid and as fixed arguments: leave one of them out")
-    if own := (RESERVED | set(columns)) & set(grid): raise BadInput(f"{sorted(own)} are names of the result: name the argument differently")
+    if not grid: raise BadInput(f"the grid is empty: {example}")
+    both, own = sorted(set(grid) & set(fixed)), sorted((RESERVED | set(columns)) & set(grid))
+    if both: raise BadInput(f"{both} stand in the grid and as fixed arguments: leave one of them out")
+    if own: raise BadInput(f"{own} are names of the result: name the argument differently")
     for k in fixed.keys() & {"var_w", "var_b"}: axis(k, fixed[k])
     return {k: axis(k, v) for k, v in grid.items()}
 
@@ -123,8 +126,8 @@ class Task(NamedTuple):
 def _built(job, make_net):
     "A network, or an error that says that it is none"
     net = make_net(**job.args)
-    if not isinstance(net, nn.Module): raise BadInput(f"{label_of(make_net)} returned {type(net).__name__}: a builder returns a torch.nn.Module")
-    return net
+    if isinstance(net, nn.Module): return net
+    raise BadInput(f"{label_of(make_net)} returned {type(net).__name__}: a builder returns a torch.nn.Module")
 
 def build(
     job:Job,
@@ -153,8 +156,9 @@ def at_point(
 ): # (fingerprint, columns), or the text of what went wrong
     "Build and measure"
     try:
-        with one_thread(): return _measured(job, make_net, tasks[job.data]) # the builder too: processes with threads wait for each other
-    except Exception as e: return f"{_place(job.args)}: {'' if isinstance(e, BadInput) else type(e).__name__ + ': '}{e}"
+        with one_thread(): return _measured(job, make_net, tasks[job.data]) # the builder too, or processes wait for cores
+    except BadInput as e: return f"{_place(job.args)}: {e}"
+    except Exception as e: return f"{_place(job.args)}: {type(e).__name__}: {e}"
 
 # %% ../nbs/11_sweep.ipynb #928aab2b
 PROFILE = tuple(Column(k, long_name, units, dims=("layer",)) for k, (long_name, units) in LABELS.items())
@@ -232,8 +236,9 @@ def _other(store, point, settings, now):
     makes = "makes another network now" if len(now) == 32 and ":" not in now else f"fails now ({now})"
     news = changed_libraries(store.open(), settings)
     perhaps = f" (or draws other numbers: {', '.join(news)})" if news else ""
-    return BadInput(f"{store.where} holds results of other networks: at {', '.join(f'{k}={v}' for k, v in zip(store.grid, point))} "
-                    f"the builder {makes}{perhaps}. Give another place, or call again with the builder of then")
+    at = ", ".join(f"{k}={v}" for k, v in zip(store.grid, point))
+    return BadInput(f"{store.where} holds results of other networks: at {at} the builder {makes}{perhaps}. "
+                    "Give another place, or call again with the builder of then")
 
 def verify(
     store:Store,
@@ -253,7 +258,8 @@ def verify(
 class Interrupted(KeyboardInterrupt):
     "Ctrl-C in the middle of a sweep; `dataset` holds the finished points (None if there are none), the others are NaN"
     def __init__(self, dataset, store=None):
-        how = f"the same call goes on with what is in {store}" if store else "the finished points are in this exception's `dataset`; with store='run.zarr' the same call would go on"
+        how = (f"the same call goes on with what is in {store}" if store else
+               "the finished points are in this exception's `dataset`; with store='run.zarr' the same call would go on")
         super().__init__(f"interrupted: {how}")
         self.dataset = dataset
 
@@ -264,12 +270,14 @@ def _images(data, n_train, n_test):
     train, test = train[:n_train], test[:n_test]
     for k, x in (("fit decoders", train), ("measure", test)):
         if len(x) < 2: raise BadInput(f"{len(x)} images to {k} on: give at least 2, better some hundreds")
-        if not x.isfinite().all(): raise BadInput(f"the images to {k} on hold NaN or infinite pixels: clean the data first")
+        if not x.isfinite().all():
+            raise BadInput(f"the images to {k} on hold NaN or infinite pixels: clean the data first")
     return train.contiguous(), test.contiguous()
 
 def _check_sizes(**sizes):
     for k, n in sizes.items():
-        if not isinstance(n, (int, np.integer)) or n < 1: raise BadInput(f"{k} is {n!r}: give a number of images, at least 2")
+        if isinstance(n, (int, np.integer)) and n > 0: continue
+        raise BadInput(f"{k} is {n!r}: give a number of images, at least 2")
 
 # %% ../nbs/11_sweep.ipynb #51efa592
 def named_images(
@@ -281,7 +289,8 @@ def named_images(
     _check_sizes(n_train=n_train, n_test=n_test)
     many = data if isinstance(data, (list, tuple)) else [data]
     images = {getattr(o, "name", "images"): _images(o, n_train, n_test) for o in many}
-    if len(images) < max(len(many), 1): raise BadInput(f"{len(many)} sets of images but {len(images)} names: give each `Data` a name of its own")
+    if len(images) < max(len(many), 1):
+        raise BadInput(f"{len(many)} sets of images but {len(images)} names: give each `Data` a name of its own")
     return images
 
 # %% ../nbs/11_sweep.ipynb #c236e79f
@@ -294,7 +303,8 @@ def sweep_jobs(
     "Every point, and what it is computed from"
     sized = "n_in" in inspect.signature(make_net).parameters
     jobs = {}
-    for labels, values in zip(*(itertools.product(*(getattr(a, part) for a in axes.values())) for part in ("labels", "values"))):
+    each = (itertools.product(*parts) for parts in ([a.labels for a in axes.values()], [a.values for a in axes.values()]))
+    for labels, values in zip(*each):
         args = dict(zip(axes, values))
         data = args.pop("data", next(iter(images)))
         n_in = {"n_in": images[data][0][0].numel()} if sized else {}
@@ -318,7 +328,9 @@ def settled(
     "Say what failed"
     failed = ds.error.values[~ds.done.values & (ds.error.values != "")]
     if len(failed) == ds.done.size: raise BadInput(f"every point failed, the first {failed[0]}")
-    if len(failed): warnings.warn(f"{len(failed)} of {ds.done.size} points failed, the first {failed[0]}. All are in the result's `error`; retry_failed=True tries them again", stacklevel=3)
+    if len(failed):
+        warnings.warn(f"{len(failed)} of {ds.done.size} points failed, the first {failed[0]}. All are in the result's `error`; "
+                      "retry_failed=True tries them again", stacklevel=3)
     return ds
 
 # %% ../nbs/11_sweep.ipynb #25672b09
@@ -327,7 +339,8 @@ def _misfit(store, point, columns):
     n = {len(columns[c.name]) for c in store.schema if c.dims}
     known = len(store.inner.get("layer", []))
     if n <= {known}: return None
-    return f"at {point}: this network has {max(n)} layers, others have {known}: sweep over arguments that leave the depth alone"
+    return (f"at {point}: this network has {max(n)} layers, others have {known}: "
+            "sweep over arguments that leave the depth alone")
 
 def _keep(store, point, result):
     "Write down what became of a point"
@@ -348,8 +361,9 @@ def fill(
 ) -> list: # points that somebody else has computed meanwhile
     "Compute points and keep them"
     failed, theirs, f = 0, [], partial(at_point, make_net=make_net, tasks=tasks)
-    with one_thread(), tqdm(total=len(jobs), initial=len(jobs) - len(todo), desc="networks", unit="net", disable=not progress) as bar, \
-         closing(computed(f, jobs, todo, executor, workers, skip=lambda p: any(store.read([p])))) as results:
+    bar = tqdm(total=len(jobs), initial=len(jobs) - len(todo), desc="networks", unit="net", disable=not progress)
+    results = computed(f, jobs, todo, executor, workers, skip=lambda p: any(store.read([p])))
+    with one_thread(), bar, closing(results):
         for p, result in results:
             if result is None: theirs.append(p)
             else: failed += _keep(store, p, result)
@@ -405,8 +419,10 @@ def _settings(make_net, axes, fixed, images, cascade):
 
 def _tasks(images, cascade):
     "What is measured on each set of images"
-    return {k: Task(partial(profile_columns, train=a, test=b, cascade=cascade), a[:2], json.dumps([crc_of(a, b), cascade], sort_keys=True))
-            for k, (a, b) in images.items()}
+    def task(a, b):
+        about = json.dumps([crc_of(a, b), cascade], sort_keys=True)
+        return Task(partial(profile_columns, train=a, test=b, cascade=cascade), a[:2], about)
+    return {k: task(*both) for k, both in images.items()}
 
 # %% ../nbs/11_sweep.ipynb #32fd494f
 def _run(store, axes, jobs, settings, images, cascade, make_net, executor, workers, retry_failed, shuffled, progress):
@@ -446,7 +462,8 @@ def sweep(
     **fixed, # arguments of `make_net` that do not vary, such as depth=60; unknown names are refused
 ) -> xr.Dataset: # dimensions: those of the grid, and `layer`
     "The profile of a network at every point of a grid"
-    if isinstance(grid, dict) and "depth" in grid: raise BadInput("depth stands in the grid: one network of the greatest depth holds all shallower ones; pass depth=... instead")
+    if isinstance(grid, dict) and "depth" in grid:
+        raise BadInput("depth stands in the grid: one network of the greatest depth holds all shallower ones; pass depth=... instead")
     _check_executor(executor, workers)
     images, cascade = named_images(data, n_train, n_test), dict(solver=solver, noise=noise)
     axes = check_grid(make_net, grid, fixed, [c.name for c in PROFILE])
@@ -491,7 +508,9 @@ def tabulate(
         jobs = sweep_jobs(make_net, {k: axes[k] for k in kept.grid}, fixed, {data.name: (data.x_train, data.x_test)})
         how = dict(make_net=make_net, tasks=tasks, settings=settings)
         result = lambda: kept.dataset({k: labels[k] for k in kept.grid}, settings).transpose(*labels)
-        try: fill_all(kept, pending(kept, jobs, True, **how), jobs, executor=executor or "serial", workers=workers, progress=progress, **how)
+        try:
+            todo = pending(kept, jobs, True, **how)
+            fill_all(kept, todo, jobs, executor=executor or "serial", workers=workers, progress=progress, **how)
         except KeyboardInterrupt: raise Interrupted(result(), store) from None
         return settled(result())
 
@@ -530,8 +549,10 @@ def save_sweep(
 ):
     "Write a dataset to one small file"
     path = Path(path)
-    if path.suffixes[-2:] != [".nc", ".gz"]: raise BadInput(f"{path.name}: give a name that ends in .nc.gz, such as sweep.nc.gz")
-    small = ds.drop_vars("error", errors="ignore").map(lambda v: v.round(digits) if v.dtype.kind == "f" else v, keep_attrs=True)
+    if path.suffixes[-2:] != [".nc", ".gz"]:
+        raise BadInput(f"{path.name}: give a name that ends in .nc.gz, such as sweep.nc.gz")
+    rounded = lambda v: v.round(digits) if v.dtype.kind == "f" else v
+    small = ds.drop_vars("error", errors="ignore").map(rounded, keep_attrs=True)
     part = path.with_name(path.name + ".part")
     part.write_bytes(gzip.compress(bytes(small.to_netcdf(engine="scipy")), mtime=0))
     os.replace(part, path)

@@ -9,7 +9,8 @@ __all__ = ['AHEAD', 'DIED', 'PoolError', 'cores', 'pickled', 'sent', 'check_exec
 # %% ../../nbs/engine/07_pools.ipynb #52857600
 import os, signal, tempfile, threading
 from collections import deque
-from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
+from concurrent.futures import (FIRST_COMPLETED, BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor,
+                                ThreadPoolExecutor, wait)
 from contextlib import contextmanager
 from functools import lru_cache, partial
 from multiprocessing import active_children, get_context, parent_process
@@ -31,7 +32,9 @@ def pickled(
 ) -> bytes:
     "A function in a form that travels"
     try: return cloudpickle.dumps(f)
-    except Exception as e: raise PoolError(f"the jobs cannot be sent to another process ({e}): let their function make what it needs itself, or use executor='serial'") from e
+    except Exception as e:
+        raise PoolError(f"the jobs cannot be sent to another process ({e}): let their function make what it needs itself, "
+                        "or use executor='serial'") from e
 
 @lru_cache(1)
 def _unpacked(parcel): return cloudpickle.loads(parcel if isinstance(parcel, bytes) else Path(parcel).read_bytes())
@@ -53,7 +56,8 @@ def _start_worker():
 def _processes(workers, f):
     "How to submit to a pool that does not outlive an error"
     blob, before = pickled(f), set(active_children())
-    with tempfile.TemporaryDirectory() as tmp, ProcessPoolExecutor(workers, get_context("spawn"), _start_worker) as pool:
+    spawn = get_context("spawn")
+    with tempfile.TemporaryDirectory() as tmp, ProcessPoolExecutor(workers, spawn, _start_worker) as pool:
         parcel = Path(tmp)/"shared"
         parcel.write_bytes(blob)
         try: yield partial(pool.submit, sent, str(parcel))
@@ -83,14 +87,17 @@ def check_executor(
     executor:str|Executor, # see `submitting`
 ):
     "Raise `PoolError` where it is nothing that jobs can be submitted to"
-    if executor in ("serial", "processes") or hasattr(executor, "submit") or isinstance(executor, str) and "://" in executor: return
-    raise PoolError(f"unknown executor {executor!r}: choose 'serial', 'processes', a Dask scheduler's address such as 'tcp://...', or give a concurrent.futures.Executor")
+    if executor in ("serial", "processes") or hasattr(executor, "submit"): return
+    if isinstance(executor, str) and "://" in executor: return
+    raise PoolError(f"unknown executor {executor!r}: choose 'serial', 'processes', a Dask scheduler's address "
+                    "such as 'tcp://...', or give a concurrent.futures.Executor")
 
 def check_workers(
     workers:int|None, # how many
 ):
     "Raise `PoolError` where it is no number of workers"
-    if workers is not None and (not isinstance(workers, int) or workers < 1): raise PoolError(f"workers is {workers!r}: give 1 or more, or None for one a core")
+    if workers is None or isinstance(workers, int) and workers > 0: return
+    raise PoolError(f"workers is {workers!r}: give 1 or more, or None for one a core")
 
 @contextmanager
 def submitting(
