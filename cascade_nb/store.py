@@ -439,6 +439,9 @@ class Operators(TorchDispatchMode):
         self.digest, self.names, self.n = digest, WeakTensorKeyDictionary(), 0
         for k, t in names: self.names[t] = k
 
+    @classmethod
+    def _should_skip_dynamo(cls): return False # torch would import its compiler to keep it out of here: a second a process
+
     def _known(self, v):
         "What to say of an argument"
         if not isinstance(v, Tensor): return re.sub(" at 0x[0-9a-f]+", "", repr(v))
