@@ -20,7 +20,8 @@ from .guard import BadInput
 from .data import DATASETS, load_dataset
 from .nets import SHAPES, mlp
 from .plot import phase_diagram
-from .sweep import Interrupted, best_start, cores, sweep, verdicts
+from .engine.parallel import cores
+from .sweep import Interrupted, best_start, sweep, verdicts
 from .verdict import diagnose
 
 # %% ../nbs/17_cli.ipynb #6ebab2f8

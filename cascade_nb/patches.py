@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['WEIGHTS', 'WIDEST', 'ROWS', 'CHUNK', 'ACTS', 'Map', 'ChannelsLast', 'Flat', 'Tokens', 'MixedTokens', 'Everywhere',
            'average', 'Pooled', 'token_grid', 'Axis', 'axis', 'Pair', 'channels', 'pair', 'GridDecoder', 'PatchRidge',
-           'GradientDecoder', 'plain_pair', 'kernel', 'PatchAdam', 'Reshape', 'ReshapeLearner']
+           'GradientDecoder', 'plain_pair', 'kernel', 'PatchAdam', 'Reshape', 'ReshapeLearner', 'register_decoder']
 
 # %% ../nbs/09_patches.ipynb #113893ab
-import math
+import math, warnings
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
@@ -495,3 +495,23 @@ def _reshape(prev, cur, solver, noise, seed):
     return ReshapeLearner(learner(prev, cur, solver, noise, seed, but=("reshape",)))
 
 KINDS["reshape"] = Kind(_reshaped, _reshape, (Reshape,), linear=True, dense=True)
+
+# %% ../nbs/09_patches.ipynb #0f6c0002
+class _Registered(Learner):
+    "A learner of 0.1.0: an object with `add` and `decoder`"
+    def __init__(self, prev, cur, made):
+        super().__init__(prev, cur)
+        self.made = made
+
+    def add(self, prev, cur): self.made.add(prev, cur)
+    def decoder(self): return self.made.decoder()
+
+def register_decoder(
+    fits:Callable, # (prev, cur) → bool: which pairs of shapes it is for
+    make:Callable, # (prev, cur, solver, noise, seed) → object with .add(x_{l-1}, x_l) and .decoder()
+) -> Callable: # takes it out again
+    "Deprecated: an entry in `KINDS` does the same"
+    warnings.warn("register_decoder goes with the next version: add an entry to cascade_nb.decoders.KINDS", DeprecationWarning, stacklevel=2)
+    name = f"registered {len(KINDS)}"
+    KINDS[name] = Kind(fits, lambda prev, cur, solver, noise, seed: _Registered(prev, cur, make(prev, cur, solver, noise, seed)))
+    return lambda: KINDS.pop(name)

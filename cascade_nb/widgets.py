@@ -26,7 +26,7 @@ from .entropy import cutoff
 from .meanfield import xi_c
 from .nets import mlp
 from .plot import activation_named, phase_diagram
-from .sweep import one_thread
+from .engine.parallel import one_thread
 
 # %% ../nbs/16_widgets.ipynb #9679d42e
 def picture_url(
