@@ -4,9 +4,10 @@
 and compares with a tolerance. `--bytes 0` turns products of bytes off. Only public names of the package are used, so the
 same script runs on older and newer code: set PYTHONPATH to the checkout that is meant.
 
-On one processor and with one setting of `--bytes` and `--threads`, every quantity has the same bits in every run, with one
-thread and with two. Between processors, or with byte products on and off, sums are rounded differently. `check` therefore
-takes each quantity in the unit in which rounding shows: see `DISTANCES`.
+On one processor, with one setting of `--bytes` and `--threads`, every quantity has the same bits in every run; so it does
+with two threads, which the scheduler interleaves at will. (Dropout in training mode would not: it draws from PyTorch's own
+generator; no network here does that.) Between processors, between numbers of threads, or with byte products on and off,
+sums are rounded differently. `check` therefore takes each quantity in the unit in which rounding shows: see `DISTANCES`.
 """
 import argparse
 import dataclasses
@@ -213,7 +214,8 @@ VERDICTS = {
     "chaotic": Case(lambda c: c.mlp(20, width=128, var_w=4.)),
     "relu": Case(lambda c: c.mlp(12, width=128, var_w=2., var_b=0., act=nn.ReLU)),
     "explodes": Case(lambda c: c.mlp(30, width=64, var_w=1e4, var_b=0., act=nn.ReLU)),
-    "saturated": Case(lambda c: c.mlp(12, width=128, var_w=400.)),
+    # no further: at var_w=400 1 - tanh² is mostly rounding, and the odds differ by 0.007 between processors
+    "saturated": Case(lambda c: c.mlp(10, width=128, var_w=100.)),
     "wide": Case(lambda c: c.mlp(6, width=512)),
     "builder": Case(lambda c: lambda seed: c.mlp(10, width=64, seed=seed)),
     "cnn": Case(lambda c: c.cnn(6, channels=8)),
@@ -372,7 +374,7 @@ DISTANCES = {
     # a median of quotients of single images, each of which jumps where another pixel becomes the darkest
     "relative_entropy_ratio": Distance(relative, 5, alive=True),
     # rounding to bytes stays below the noise floor, whose standard deviation is .03 of an activation
-    "reconstruct": Distance(relative, 20),
+    "reconstruct": Distance(relative, 40),
 }
 
 
