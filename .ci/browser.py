@@ -1,6 +1,6 @@
 """The built site and the Explorer under Voila in headless Chromium, as a reader meets them. `browser.py SITE [--shots FOLDER]`
 Ends with "N passed, N failed"; exit code 1 if anything failed."""
-import argparse, functools, http.server, shutil, socket, subprocess, sys, threading, time, traceback
+import argparse, functools, http.server, re, shutil, socket, subprocess, sys, threading, time, traceback
 from contextlib import contextmanager
 from pathlib import Path
 from axe_playwright_python.sync_playwright import Axe
@@ -163,13 +163,19 @@ def moves(page):
     page.wait_for_function("document.querySelector('[name=var_w]').value > 3")
     assert 29 <= int(page.locator("input[type=number][name=depth]").input_value()) <= 32
 
+def no_error(page):
+    "No cell of the notebook ended in an error, in whatever words Voila or Lab says so"
+    red = page.locator("[data-mime-type*=stderr], [data-mime-type*=error], .jupyter-widgets-error-widget")
+    assert not red.count(), f"an error output: {red.first.inner_text()[:300]}"
+    said = re.search(r"(Traceback|There was an error|[A-Z]\w+Error:).*", page.locator("body").inner_text())
+    assert not said, f"the page says: {said[0][:300]}"
+
 def says_what_is_wrong(page):
     "A bad value gives a sentence"
     page.get_by_label("σ_w², as a number").fill("-1")
     page.get_by_role("alert").filter(has_text="σ_w² is -1: give a number").wait_for()
     page.get_by_label("σ_w², as a number").fill("1.3")
     page.wait_for_function("!document.querySelector('[role=alert]').textContent")
-    assert "Traceback" not in page.locator("body").inner_text()
 
 def computes(page):
     "A point off the grid is computed; a long one is cancelled while the page stays alive"
@@ -194,7 +200,7 @@ def explorer(browser, base, pages):
         with opened(browser, url, VOILA, viewport=DESKTOP) as page:
             page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
             print(f"up after {time.time() - start:.0f} s")
-            for check in (moves, says_what_is_wrong, computes, narrow): check(page)
+            for check in (no_error, moves, says_what_is_wrong, computes, no_error, narrow): check(page)
             accessible(page, ".cascade-explorer") # the rest of the page is styled by Voila
             if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/voila.png", full_page=True)
 
