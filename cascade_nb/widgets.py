@@ -5,10 +5,11 @@
 # %% auto #0
 __all__ = ['RANGES', 'ACTS', 'picture_url', 'static', 'Player', 'shown_layers', 'look', 'walk_frame', 'walk', 'Place', 'places',
            'nearest', 'neighbours', 'save_atlas', 'load_atlas', 'check_controls', 'quiet', 'shown_diagram',
-           'shown_profile', 'thumbnail', 'shown_strip', 'Explorer', 'Cancelled', 'static_widgets']
+           'shown_profile', 'thumbnail', 'shown_strip', 'Explorer', 'Cancelled', 'static_widgets', 'one_link',
+           'unnested']
 
 # %% ../nbs/11_widgets.ipynb #dac3c331
-import base64, ctypes, gzip, io, json, math, threading, warnings
+import base64, ctypes, gzip, io, json, math, re, threading, warnings
 from contextlib import contextmanager
 from html import escape
 from importlib.resources import files
@@ -385,3 +386,15 @@ class static_widgets:
         for c in self.nb.cells:
             for o in c.get("outputs", []):
                 if "text/html" in o.get("data", {}): o["data"].pop("application/vnd.jupyter.widget-view+json", None)
+
+# %% ../nbs/11_widgets.ipynb #5a25ed28
+def one_link(cell):
+    "nbdev processor: a link whose text holds names in backticks goes where its writer said"
+    if cell.cell_type == "markdown": cell.source = unnested(cell.source)
+
+def unnested(
+    text:str, # Markdown, after nbdev made links of its names
+) -> str: # with no link inside a link
+    "Links as they were written"
+    inner = r"\[(`[^`\]]+`)\]\([^()\s]*\)"
+    return re.sub(rf"\[((?:[^\[\]]|{inner})*)\](?=\()", lambda m: "[" + re.sub(inner, r"\1", m[1]) + "]", text)
