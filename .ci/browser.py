@@ -87,6 +87,12 @@ def accessible(page, part="body", contrast=None):
     found = [f"{v['id']} ({v['impact']}) at {v['nodes'][0]['target']}, {len(v['nodes'])} times" for v in result["violations"] if v["impact"] in ("serious", "critical")]
     assert not found, "; ".join(found)
 
+def dark(page):
+    "Who prefers a dark page gets one, and can read it"
+    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", back)[:3])) < 80, f"the page is {back}"
+    accessible(page)
+
 def narrow(page):
     "Nothing is wider than a phone"
     page.set_viewport_size(PHONE)
@@ -102,6 +108,8 @@ def every_page(browser, base, pages):
             assert (n := Path(SITE, p).stat().st_size) < 3e6, f"{n} bytes"
             with opened(browser, base + p, viewport=DESKTOP) as page:
                 for check in (pictures, maths, accessible, narrow): check(page)
+            if Path(p).stem in SHOTS:
+                with opened(browser, base + p, viewport=DESKTOP, color_scheme="dark") as page: dark(page)
         except AssertionError as e: failed.append(f"{p}: {e}")
     assert not failed, "\n".join(failed)
     print(len(pages), "pages")
@@ -327,8 +335,8 @@ def in_lab(browser, base, pages):
 def shots(browser, base, folder):
     for name in SHOTS:
         if not Path(SITE, f"{name}.html").exists(): continue
-        for kind, view in (("desktop", DESKTOP), ("phone", PHONE)):
-            page = browser.new_page(viewport=view)
+        for kind, view, scheme in (("desktop", DESKTOP, "light"), ("phone", PHONE, "light"), ("dark", DESKTOP, "dark")):
+            page = browser.new_page(viewport=view, color_scheme=scheme)
             page.goto(f"{base}{name}.html"); page.wait_for_timeout(300)
             page.screenshot(path=f"{folder}/{name}-{kind}.png"); page.screenshot(path=f"{folder}/{name}-{kind}-full.png", full_page=True)
             page.close()
