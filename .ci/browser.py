@@ -3,6 +3,7 @@
 import argparse, functools, http.server, json, os, re, shutil, socket, subprocess, sys, tempfile, threading, time, traceback
 from contextlib import contextmanager
 from pathlib import Path
+import psutil
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
@@ -158,10 +159,17 @@ def running(*command, **env):
         yield port
     finally: server.terminate(); server.wait(20)
 
+def below(pid=None):
+    "Processes that a process (this one) started, and those that they did, without what has ended"
+    alive = lambda p: p.is_running() and p.status() != psutil.STATUS_ZOMBIE
+    return {p for p in psutil.Process(pid).children(recursive=True) if alive(p)}
+
 @contextmanager
 def voila():
-    "The address of the Explorer, served by Voila until the end of the block"
-    with running("voila", "nbs/explorer.ipynb") as port: yield f"http://127.0.0.1:{port}/"
+    "The address of the Explorer, served by Voila as README.md says until the end of the block; and its server's process"
+    with running("voila", "nbs/explorer.ipynb") as port:
+        server = next(p for p in below() if f"--port={port}" in p.cmdline())
+        yield f"http://127.0.0.1:{port}/", server.pid
 
 def moves(page):
     "A slider takes the cursor and the pictures along; a click on the diagram takes the sliders along"
@@ -190,25 +198,58 @@ def says_what_is_wrong(page):
     page.get_by_label("σ_w², as a number").fill("1.3")
     page.wait_for_function("!document.querySelector('[role=alert]').textContent")
 
+def set_numbers(page, **values):
+    for name, v in values.items(): page.get_by_label(f"{name}, as a number").fill(str(v))
+
+def left_alone(browser, url, server):
+    "A page is loaded anew and one is closed in the middle of a computation; the processes that then are nobody's"
+    page = browser.new_page(viewport=DESKTOP)
+    for leave in (page.reload, page.close):
+        if leave == page.reload: page.goto(url)
+        page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
+        before = below(server)
+        set_numbers(page, width=1000, depth=200)
+        page.get_by_role("button", name="Compute here").click()
+        page.get_by_role("status").filter(has_text="Computing").wait_for()
+        page.wait_for_function("document.querySelector('.cascade-explorer progress').value > 0")
+        assert below(server) - before, "nothing is computed outside of the kernel"
+        leave()
+    return below(server)
+
+def culled(processes):
+    "Within two minutes nothing is left of them"
+    for _ in range(240):
+        left = [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+        if not left: return
+        time.sleep(.5)
+    raise AssertionError(f"{len(left)} processes of closed pages go on: {[' '.join(p.cmdline())[-80:] for p in left]}")
+
 def computes(page):
-    "A point off the grid is computed; a long one is cancelled while the page stays alive"
-    for name, v in (("width", 90), ("depth", 12)): page.get_by_label(f"{name}, as a number").fill(str(v))
+    "A point off the grid is computed; a long one says what it will take and is stopped while the page stays alive; one too large is refused"
+    set_numbers(page, width=90, depth=12)
     page.get_by_role("status").filter(has_text="Nothing is finished").wait_for()
     page.get_by_role("button", name="Compute here").click()
     page.get_by_role("status").filter(has_text="of 12.").wait_for(timeout=60000)
-    for name, v in (("width", 2000), ("depth", 200)): page.get_by_label(f"{name}, as a number").fill(str(v))
+    set_numbers(page, width=1000, depth=200)
+    page.locator(".cost").filter(has_text=re.compile(r"about \d+ s and 2\.6 GB")).wait_for()
     page.get_by_role("button", name="Compute here").click()
     page.get_by_role("status").filter(has_text="Computing").wait_for()
-    page.get_by_label("width, as a number").fill("300")
+    page.wait_for_function("document.querySelector('.cascade-explorer progress').value > 0")
+    set_numbers(page, width=300)
     page.locator(".profile svg").wait_for()
     assert page.get_by_role("status").inner_text().startswith("Computing")
-    page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("status").filter(has_text="Cancelled").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("status").filter(has_text="Stopped").wait_for()
     assert page.get_by_role("button", name="Compute here").is_enabled()
+    set_numbers(page, width=2000)
+    page.get_by_role("button", name="Compute here").click()
+    page.get_by_role("alert").filter(has_text="This takes 7.5 GB, and 4 GB are allowed").wait_for()
+    set_numbers(page, width=300, depth=60)
 
 def explorer(browser, base, pages):
-    "The Explorer comes up under Voila, moves, computes, cancels and says what is wrong"
-    with voila() as url:
+    "The Explorer comes up under Voila, moves, computes, stops, says what is wrong, and leaves nothing running"
+    with voila() as (url, server):
+        nobodys = left_alone(browser, url, server)
         start = time.time()
         with opened(browser, url, VOILA, viewport=DESKTOP) as page:
             page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
@@ -216,6 +257,8 @@ def explorer(browser, base, pages):
             for check in (no_error, moves, says_what_is_wrong, computes, no_error, narrow): check(page)
             accessible(page, ".cascade-explorer") # the rest of the page is styled by Voila
             if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/voila.png", full_page=True)
+            culled(nobodys)
+            no_error(page) # whose own kernel goes on
 
 PLAYER = """import matplotlib.pyplot as plt
 from cascade_nb.widgets import Player
@@ -329,8 +372,16 @@ def in_lab(browser, base, pages):
                 no_error(page)
                 accessible(page, ".cascade-explorer", contrast=True)
                 legible(page, ".cascade-explorer :is(input[type=number], select, button, label)")
+                assert not page.locator(".cascade-needs").is_visible(), "what is to be installed is asked for where it is there"
                 if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/lab-explorer-{colours}.png")
                 if colours == "Dark": keeps_its_keys(page, ".cascade-explorer :is(input, select, button)")
+
+def without_anywidget(browser, base, pages):
+    "Where JupyterLab lacks anywidget, the output says what to install and where"
+    with lab(disabled=["anywidget"]) as (url, theme), notebook(browser, f"{url}explorer.ipynb") as page:
+        run_all(page, ".cascade-needs")
+        page.get_by_text("pip install anywidget").wait_for()
+        if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/lab-needs.png")
 
 def shots(browser, base, folder):
     for name in SHOTS:
@@ -343,7 +394,7 @@ def shots(browser, base, folder):
 
 def main():
     pages, failed = sorted(str(p.relative_to(SITE)) for p in Path(SITE).rglob("*.html")), 0
-    checks = [every_page, every_player, by_touch, search, explorer, in_lab]
+    checks = [every_page, every_player, by_touch, search, explorer, in_lab, without_anywidget]
     if ARGS.only: checks = [c for c in checks if c.__name__ == ARGS.only]
     with served(SITE) as base, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)

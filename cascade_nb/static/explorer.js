@@ -6,7 +6,7 @@ const numberField = f =>
 const choiceField = f =>
   `<label for="${f.id}">${f.label}</label>
    <select id="${f.id}" name="${f.name}">${f.options.map(([v, t]) => `<option value="${v}">${t}</option>`).join("")}</select>`;
-const buttons = `<button type="button" name="compute">Compute here</button> <button type="button" name="cancel">Cancel</button>`;
+const buttons = `<button type="button" name="compute">Compute here</button> <button type="button" name="stop">Stop</button> <progress max="1" aria-label="Progress"></progress> <span class="cost"></span>`;
 const read = text => (text === "" ? null : isNaN(text) ? text : +text);
 const percent = x => `${100 * x}%`;
 
@@ -15,6 +15,7 @@ function form(model, el, go) {
   el.innerHTML = fields.join("") + `<div>${buttons}</div>`;
   // JupyterLab would take the keys (r makes the cell raw, d d deletes it), unless the element that has the focus says no
   for (const i of el.elements) i.dataset.lmSuppressShortcuts = "true";
+  const $ = q => el.querySelector(q);
   el.onsubmit = e => e.preventDefault();
   el.oninput = e => go({ [e.target.name]: read(e.target.value) });
   for (const b of el.querySelectorAll("button")) b.onclick = () => model.send({ asked: b.name, controls: model.get("controls") });
@@ -24,12 +25,17 @@ function form(model, el, go) {
   };
   const busy = () => {
     el.elements.compute.disabled = model.get("busy");
-    el.elements.cancel.disabled = !model.get("busy");
+    el.elements.stop.disabled = !model.get("busy");
+    $("progress").hidden = !model.get("busy");
+    $(".cost").hidden = model.get("busy");
   };
+  const progress = () => { $("progress").value = model.get("progress"); };
+  const cost = () => { $(".cost").textContent = model.get("cost"); };
   model.on("change:controls", put);
   model.on("change:busy", busy);
-  put();
-  busy();
+  model.on("change:progress", progress);
+  model.on("change:cost", cost);
+  for (const draw of [put, busy, progress, cost]) draw();
 }
 
 function diagram(model, el, go) {
