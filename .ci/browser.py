@@ -1,4 +1,4 @@
-"""The built site, and the widgets under Voila and in JupyterLab, in headless Chromium, as a reader meets them. 
+"""The built site, and the widgets under Voila and in JupyterLab, in headless Chromium, as a reader meets them.
 `browser.py SITE [--shots FOLDER] [--only CHECK]`. Ends with "N passed, N failed"; exit code 1 if anything failed."""
 import argparse, functools, http.server, json, os, re, shutil, socket, subprocess, sys, tempfile, threading, time, traceback
 from contextlib import contextmanager
@@ -379,8 +379,8 @@ def in_lab(browser, base, pages):
 def without_anywidget(browser, base, pages):
     "Where JupyterLab lacks anywidget, the output says what to install and where"
     with lab(disabled=["anywidget"]) as (url, theme), notebook(browser, f"{url}explorer.ipynb") as page:
-        run_all(page, ".cascade-needs")
-        page.get_by_text("pip install anywidget").wait_for()
+        run_all(page, ".jp-InputPrompt:text-is('[2]:')")
+        page.locator(".cascade-needs", has_text="pip install anywidget").wait_for()
         if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/lab-needs.png")
 
 def shots(browser, base, folder):
