@@ -418,7 +418,8 @@ def _work(self:Explorer, place, depth, cost):
     except EOFError: found = BadInput("The computation was ended from outside, perhaps for want of memory: choose fewer layers or units")
     self.busy, self.process = False, None
     if isinstance(found, BadInput): self.note, self.error = "", str(found); return
-    self.known[place], self.pace = found, self.pace*(time.time() - start)/cost.seconds
+    self.known[place] = found
+    if cost.seconds > 10: self.pace *= (time.time() - start)/cost.seconds # a shorter one is mostly the process's start
     self.show()
 
 # %% ../nbs/11_widgets.ipynb #880aefc2
