@@ -270,7 +270,7 @@ Player(map(frame, range(5)), {"height": range(5)}, start={"height": 2})"""
 
 def saved_player():
     "An output that holds a player, as a notebook of ours was committed with it"
-    cells = json.loads(Path("nbs/11_widgets.ipynb").read_text(encoding="utf-8"))["cells"]
+    cells = json.loads(Path("nbs/16_widgets.ipynb").read_text(encoding="utf-8"))["cells"]
     return next(o for c in cells for o in c.get("outputs", []) if "cascade-player" in "".join(o.get("data", {}).get("text/html", "")))
 
 def some_notebooks(folder):
