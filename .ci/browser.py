@@ -1,8 +1,9 @@
-"""The built site and the Explorer under Voila in headless Chromium, as a reader meets them. `browser.py SITE [--shots FOLDER]`
-Ends with "N passed, N failed"; exit code 1 if anything failed."""
-import argparse, functools, http.server, shutil, socket, subprocess, sys, threading, time, traceback
+"""The built site, and the widgets under Voila and in JupyterLab, in headless Chromium, as a reader meets them.
+`browser.py SITE [--shots FOLDER] [--only CHECK]`. Ends with "N passed, N failed"; exit code 1 if anything failed."""
+import argparse, functools, http.server, json, os, re, shutil, socket, subprocess, sys, tempfile, threading, time, traceback
 from contextlib import contextmanager
 from pathlib import Path
+import psutil
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import sync_playwright
 
@@ -40,7 +41,7 @@ def shown(player):
     "Text of the one frame that a player shows"
     frames = player.locator("img:visible")
     assert frames.count() == 1, f"{frames.count()} frames are visible"
-    assert frames.evaluate("i => i.complete && i.naturalWidth > 50"), "the frame is no picture"
+    assert frames.evaluate("i => i.decode().then(() => i.naturalWidth > 50)"), "the frame is no picture"
     return frames.get_attribute("alt")
 
 def drag(page, slider, share):
@@ -79,13 +80,19 @@ def maths(page):
     assert not page.locator(".katex-error").count(), "maths that KaTeX cannot read"
     assert not page.locator(".math:not(:has(.katex))").count(), "maths that was not set"
 
-def accessible(page, part="body"):
+def accessible(page, part="body", contrast=None):
     "axe-core finds nothing serious; colours, one style sheet's and slow to check, on a few pages"
-    colours = {"color-contrast": {"enabled": Path(page.url).stem in ("", *SHOTS)}}
+    colours = {"color-contrast": {"enabled": Path(page.url).stem in ("", *SHOTS) if contrast is None else contrast}}
     options = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "rules": colours}
     result = Axe().run(page, context={"include": [[part]], "exclude": [[".katex"]]}, options=options).response
     found = [f"{v['id']} ({v['impact']}) at {v['nodes'][0]['target']}, {len(v['nodes'])} times" for v in result["violations"] if v["impact"] in ("serious", "critical")]
     assert not found, "; ".join(found)
+
+def dark(page):
+    "Who prefers a dark page gets one, and can read it"
+    back = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert max(map(int, re.findall(r"\d+", back)[:3])) < 80, f"the page is {back}"
+    accessible(page)
 
 def narrow(page):
     "Nothing is wider than a phone"
@@ -102,6 +109,8 @@ def every_page(browser, base, pages):
             assert (n := Path(SITE, p).stat().st_size) < 3e6, f"{n} bytes"
             with opened(browser, base + p, viewport=DESKTOP) as page:
                 for check in (pictures, maths, accessible, narrow): check(page)
+            if Path(p).stem in SHOTS:
+                with opened(browser, base + p, viewport=DESKTOP, color_scheme="dark") as page: dark(page)
         except AssertionError as e: failed.append(f"{p}: {e}")
     assert not failed, "\n".join(failed)
     print(len(pages), "pages")
@@ -138,17 +147,29 @@ def search(browser, base, pages):
         assert page.get_by_text("relative_entropy").first.is_visible()
 
 @contextmanager
-def voila():
-    "The address of the Explorer, served by Voila until the end of the block"
+def running(*command, **env):
+    "A server's port, which its `command` is told, until the end of the block"
     with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
-    server = subprocess.Popen([sys.executable, "-m", "voila", "--no-browser", f"--port={port}", "nbs/explorer.ipynb"], stderr=subprocess.DEVNULL)
+    server = subprocess.Popen([sys.executable, "-m", *command, "--no-browser", f"--port={port}"], stderr=subprocess.DEVNULL, env={**os.environ, **env})
     try:
         for _ in range(300):
             time.sleep(.1)
             with socket.socket() as s:
                 if not s.connect_ex(("127.0.0.1", port)): break
-        yield f"http://127.0.0.1:{port}/"
+        yield port
     finally: server.terminate(); server.wait(20)
+
+def below(pid=None):
+    "Processes that a process (this one) started, and those that they did, without what has ended"
+    alive = lambda p: p.is_running() and p.status() != psutil.STATUS_ZOMBIE
+    return {p for p in psutil.Process(pid).children(recursive=True) if alive(p)}
+
+@contextmanager
+def voila():
+    "The address of the Explorer, served by Voila as README.md says until the end of the block; and its server's process"
+    with running("voila", "nbs/explorer.ipynb") as port:
+        server = next(p for p in below() if f"--port={port}" in p.cmdline())
+        yield f"http://127.0.0.1:{port}/", server.pid
 
 def moves(page):
     "A slider takes the cursor and the pictures along; a click on the diagram takes the sliders along"
@@ -163,53 +184,217 @@ def moves(page):
     page.wait_for_function("document.querySelector('[name=var_w]').value > 3")
     assert 29 <= int(page.locator("input[type=number][name=depth]").input_value()) <= 32
 
+def no_error(page):
+    "No cell of the notebook ended in an error, in whatever words Voila or Lab says so"
+    red = page.locator("[data-mime-type*=stderr], [data-mime-type*=error], .jupyter-widgets-error-widget")
+    assert not red.count(), f"an error output: {red.first.inner_text()[:300]}"
+    said = re.search(r"(Traceback|There was an error|[A-Z]\w+Error:).*", page.locator("body").inner_text())
+    assert not said, f"the page says: {said[0][:300]}"
+
 def says_what_is_wrong(page):
     "A bad value gives a sentence"
     page.get_by_label("σ_w², as a number").fill("-1")
     page.get_by_role("alert").filter(has_text="σ_w² is -1: give a number").wait_for()
     page.get_by_label("σ_w², as a number").fill("1.3")
     page.wait_for_function("!document.querySelector('[role=alert]').textContent")
-    assert "Traceback" not in page.locator("body").inner_text()
+
+def set_numbers(page, **values):
+    for name, v in values.items(): page.get_by_label(f"{name}, as a number").fill(str(v))
+
+def left_alone(browser, url, server):
+    "A page is loaded anew and one is closed in the middle of a computation; the processes that then are nobody's"
+    page = browser.new_page(viewport=DESKTOP)
+    for leave in (page.reload, page.close):
+        if leave == page.reload: page.goto(url)
+        page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
+        before = below(server)
+        set_numbers(page, width=1000, depth=200)
+        page.get_by_role("button", name="Compute here").click()
+        page.get_by_role("status").filter(has_text="Computing").wait_for()
+        page.wait_for_function("document.querySelector('.cascade-explorer progress').value > 0")
+        assert below(server) - before, "nothing is computed outside of the kernel"
+        leave()
+    return below(server)
+
+def culled(processes):
+    "Within two minutes nothing is left of them"
+    for _ in range(240):
+        left = [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+        if not left: return
+        time.sleep(.5)
+    raise AssertionError(f"{len(left)} processes of closed pages go on: {[' '.join(p.cmdline())[-80:] for p in left]}")
 
 def computes(page):
-    "A point off the grid is computed; a long one is cancelled while the page stays alive"
-    for name, v in (("width", 90), ("depth", 12)): page.get_by_label(f"{name}, as a number").fill(str(v))
+    "A point off the grid is computed; a long one says what it will take and is stopped while the page stays alive; one too large is refused"
+    set_numbers(page, width=90, depth=12)
     page.get_by_role("status").filter(has_text="Nothing is finished").wait_for()
     page.get_by_role("button", name="Compute here").click()
     page.get_by_role("status").filter(has_text="of 12.").wait_for(timeout=60000)
-    for name, v in (("width", 2000), ("depth", 200)): page.get_by_label(f"{name}, as a number").fill(str(v))
+    set_numbers(page, width=1000, depth=200)
+    page.locator(".cost").filter(has_text=re.compile(r"about \d+ s and 2\.6 GB")).wait_for()
     page.get_by_role("button", name="Compute here").click()
     page.get_by_role("status").filter(has_text="Computing").wait_for()
-    page.get_by_label("width, as a number").fill("300")
+    page.wait_for_function("document.querySelector('.cascade-explorer progress').value > 0")
+    set_numbers(page, width=300)
     page.locator(".profile svg").wait_for()
     assert page.get_by_role("status").inner_text().startswith("Computing")
-    page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("status").filter(has_text="Cancelled").wait_for()
+    page.get_by_role("button", name="Stop").click()
+    page.get_by_role("status").filter(has_text="Stopped").wait_for()
     assert page.get_by_role("button", name="Compute here").is_enabled()
+    set_numbers(page, width=2000)
+    page.get_by_role("button", name="Compute here").click()
+    page.get_by_role("alert").filter(has_text="This takes 7.5 GB, and 4 GB are allowed").wait_for()
+    set_numbers(page, width=300, depth=60)
 
 def explorer(browser, base, pages):
-    "The Explorer comes up under Voila, moves, computes, cancels and says what is wrong"
-    with voila() as url:
+    "The Explorer comes up under Voila, moves, computes, stops, says what is wrong, and leaves nothing running"
+    with voila() as (url, server):
+        nobodys = left_alone(browser, url, server)
         start = time.time()
         with opened(browser, url, VOILA, viewport=DESKTOP) as page:
             page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
             print(f"up after {time.time() - start:.0f} s")
-            for check in (moves, says_what_is_wrong, computes, narrow): check(page)
+            for check in (no_error, moves, says_what_is_wrong, computes, no_error, narrow): check(page)
             accessible(page, ".cascade-explorer") # the rest of the page is styled by Voila
             if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/voila.png", full_page=True)
+            culled(nobodys)
+            no_error(page) # whose own kernel goes on
+
+PLAYER = """import matplotlib.pyplot as plt
+from cascade_nb.widgets import Player
+def frame(i):
+    fig, ax = plt.subplots(figsize=(4, 3))
+    ax.plot([0, i])
+    return fig, f"a line to {i}"
+Player(map(frame, range(5)), {"height": range(5)}, start={"height": 2})"""
+
+def saved_player():
+    "An output that holds a player, as a notebook of ours was committed with it"
+    cells = json.loads(Path("nbs/16_widgets.ipynb").read_text(encoding="utf-8"))["cells"]
+    return next(o for c in cells for o in c.get("outputs", []) if "cascade-player" in "".join(o.get("data", {}).get("text/html", "")))
+
+def some_notebooks(folder):
+    "The Explorer's, and a player's, which was opened and not run"
+    for f in ("explorer.ipynb", "explorer.nc.gz"): shutil.copy(f"nbs/{f}", folder)
+    nb = json.loads(Path("nbs/explorer.ipynb").read_text(encoding="utf-8"))
+    code = dict(cell_type="code", id="a", metadata={}, execution_count=None, outputs=[saved_player()], source=PLAYER)
+    text = dict(cell_type="markdown", id="b", metadata={}, source="# Below\n\nThe player stands above.")
+    Path(folder, "player.ipynb").write_text(json.dumps({**nb, "cells": [code, text]}), encoding="utf-8")
+
+@contextmanager
+def lab(disabled=()):
+    "The address of notebooks in JupyterLab, and a function that sets its theme; all its settings are gone with the block"
+    with tempfile.TemporaryDirectory() as tmp:
+        settings, config, root = Path(tmp, "settings/@jupyterlab/apputils-extension"), Path(tmp, "config/labconfig"), Path(tmp, "root")
+        for folder in (settings, config, root): folder.mkdir(parents=True)
+        (settings/"notification.jupyterlab-settings").write_text('{"fetchNews": "false", "checkForUpdates": false}')
+        (config/"page_config.json").write_text(json.dumps({"disabledExtensions": dict.fromkeys(disabled, True)}))
+        some_notebooks(root)
+        def theme(name): (settings/"themes.jupyterlab-settings").write_text(json.dumps({"theme": f"JupyterLab {name}"}))
+        options = ("--allow-root", "--IdentityProvider.token=", f"--ServerApp.root_dir={root}")
+        places = dict(JUPYTERLAB_SETTINGS_DIR=f"{tmp}/settings", JUPYTERLAB_WORKSPACES_DIR=f"{tmp}/workspaces", JUPYTER_CONFIG_DIR=f"{tmp}/config")
+        with running("jupyterlab", *options, **places) as port: yield f"http://127.0.0.1:{port}/lab/tree/", theme
+
+@contextmanager
+def notebook(browser, url):
+    "A notebook open in JupyterLab, whose kernel waits"
+    page = browser.new_page(viewport=DESKTOP)
+    page.goto(f"{url}?reset")
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60000)
+    page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for(timeout=60000)
+    page.wait_for_timeout(500)
+    try: yield page
+    finally: page.close()
+
+def run_all(page, until):
+    "Run All Cells, by the menu"
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_text("Run All Cells", exact=True).click()
+    page.locator(until).first.wait_for(timeout=90000)
+    page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for(timeout=60000)
+
+def keeps_its_keys(page, fields):
+    "No key pressed on a field of a widget reaches the notebook, which would fold, make raw or delete the cell; arrows move the sliders"
+    cells = lambda: page.locator(".jp-Notebook .jp-Cell").evaluate_all("cs => cs.map(c => /jp-(Code|Markdown|Raw)Cell/.exec(c.className)[0])")
+    before = cells()
+    for field in page.locator(fields).all():
+        if field.is_disabled(): continue
+        name = field.evaluate("f => f.outerHTML")[:90]
+        field.focus()
+        for key in ("r", "d", "d", "x", "ArrowLeft", "ArrowUp", "j"): page.keyboard.press(key)
+        assert cells() == before, f"a key on {name} changed the notebook: {before} became {cells()}"
+        assert field.evaluate("f => f === document.activeElement"), f"a key took the focus from {name}"
+    for slider in page.locator(f"{fields}[type=range]").all():
+        slider.focus()
+        page.keyboard.press("Home"); page.keyboard.press("ArrowRight"); page.keyboard.press("ArrowRight"); page.keyboard.press("ArrowLeft")
+        at, step, least = (float(slider.evaluate(f"s => s.{k}")) for k in ("value", "step || 1", "min"))
+        assert abs(at - least - step) < 1e-6, f"arrows took {slider.get_attribute('name')} to {at}"
+
+CONTRAST = """fields => {
+  const numbers = colour => { const [r, g, b, a = 1] = colour.match(/[\\d.]+/g).map(Number); return [r, g, b, a] };
+  const light = ([r, g, b]) => [r, g, b].map(v => v/255).map(v => v <= .04045 ? v/12.92 : ((v + .055)/1.055)**2.4).reduce((s, v, i) => s + v*[.2126, .7152, .0722][i], 0);
+  const over = (top, under) => [0, 1, 2].map(i => top[i]*top[3] + under[i]*(1 - top[3])).concat(1);
+  const behind = e => { const c = e ? numbers(getComputedStyle(e).backgroundColor) : [255, 255, 255, 1]; return c[3] === 1 ? c : over(c, behind(e.parentElement)) };
+  return fields.filter(f => !f.disabled).map(f => {
+    const back = behind(f), [a, b] = [light(over(numbers(getComputedStyle(f).color), back)), light(back)].sort((x, y) => y - x);
+    return [(a + .05)/(b + .05), f.outerHTML.slice(0, 70)];
+  });
+}"""
+
+def legible(page, fields):
+    "What is written in a field stands out from it by 4.5 to 1 (axe-core passes over the fields of a form)"
+    faint = [f"{ratio:.1f} to 1 in {what}" for ratio, what in page.locator(fields).evaluate_all(CONTRAST) if ratio < 4.5]
+    assert not faint, "; ".join(faint)
+
+def one_picture(page):
+    "Of a player in a notebook that was opened and not run, one picture is to be seen"
+    page.locator(".jp-OutputArea-output img").first.wait_for()
+    n = page.locator(".jp-OutputArea-output img:visible").count()
+    assert n == 1, f"{n} pictures, one under the other"
+
+def in_lab(browser, base, pages):
+    "In JupyterLab, light and dark: Run All ends well, widgets keep their keys, and can be read"
+    with lab() as (url, theme):
+        for colours in ("Light", "Dark"):
+            theme(colours)
+            with notebook(browser, f"{url}player.ipynb") as page:
+                one_picture(page)
+                run_all(page, ".cascade-player .slider")
+                no_error(page)
+                keeps_its_keys(page, ".cascade-player input")
+                assert shown(page.locator(".cascade-player")) == "a line to 1"
+                accessible(page, ".cascade-player", contrast=True)
+                legible(page, ".cascade-player :is(button, output)")
+                if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/lab-player-{colours}.png")
+            with notebook(browser, f"{url}explorer.ipynb") as page:
+                run_all(page, ".cascade-explorer .strip img")
+                no_error(page)
+                accessible(page, ".cascade-explorer", contrast=True)
+                legible(page, ".cascade-explorer :is(input[type=number], select, button, label)")
+                assert not page.locator(".cascade-needs").is_visible(), "what is to be installed is asked for where it is there"
+                if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/lab-explorer-{colours}.png")
+                if colours == "Dark": keeps_its_keys(page, ".cascade-explorer :is(input, select, button)")
+
+def without_anywidget(browser, base, pages):
+    "Where JupyterLab lacks anywidget, the output says what to install and where"
+    with lab(disabled=["anywidget"]) as (url, theme), notebook(browser, f"{url}explorer.ipynb") as page:
+        run_all(page, ".jp-InputPrompt:text-is('[2]:')")
+        page.locator(".cascade-needs", has_text="pip install anywidget").wait_for()
+        if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/lab-needs.png")
 
 def shots(browser, base, folder):
     for name in SHOTS:
         if not Path(SITE, f"{name}.html").exists(): continue
-        for kind, view in (("desktop", DESKTOP), ("phone", PHONE)):
-            page = browser.new_page(viewport=view)
+        for kind, view, scheme in (("desktop", DESKTOP, "light"), ("phone", PHONE, "light"), ("dark", DESKTOP, "dark")):
+            page = browser.new_page(viewport=view, color_scheme=scheme)
             page.goto(f"{base}{name}.html"); page.wait_for_timeout(300)
             page.screenshot(path=f"{folder}/{name}-{kind}.png"); page.screenshot(path=f"{folder}/{name}-{kind}-full.png", full_page=True)
             page.close()
 
 def main():
     pages, failed = sorted(str(p.relative_to(SITE)) for p in Path(SITE).rglob("*.html")), 0
-    checks = [every_page, every_player, by_touch, search, explorer]
+    checks = [every_page, every_player, by_touch, search, explorer, in_lab, without_anywidget]
     if ARGS.only: checks = [c for c in checks if c.__name__ == ARGS.only]
     with served(SITE) as base, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)

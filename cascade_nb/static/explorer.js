@@ -1,0 +1,110 @@
+// The page's half of the Explorer, for anywidget: controls from `fields`, pictures from `diagram` and `view`, sentences from `note` and `error`.
+const numberField = f =>
+  `<label for="${f.id}">${f.label}</label>
+   <input type="range" id="${f.id}" name="${f.name}" min="${f.min}" max="${f.max}" step="${f.step}">
+   <input type="number" aria-label="${f.label}, as a number" name="${f.name}" step="any">`;
+const choiceField = f =>
+  `<label for="${f.id}">${f.label}</label>
+   <select id="${f.id}" name="${f.name}">${f.options.map(([v, t]) => `<option value="${v}">${t}</option>`).join("")}</select>`;
+const buttons = `<button type="button" name="compute">Compute here</button> <button type="button" name="stop">Stop</button> <progress max="1" aria-label="Progress"></progress> <span class="cost"></span>`;
+const read = text => (text === "" ? null : isNaN(text) ? text : +text);
+const percent = x => `${100 * x}%`;
+
+function form(model, el, go) {
+  const fields = model.get("fields").map(f => `<div>${f.options ? choiceField(f) : numberField(f)}</div>`);
+  el.innerHTML = fields.join("") + `<div>${buttons}</div>`;
+  // JupyterLab would take the keys (r makes the cell raw, d d deletes it), unless the element that has the focus says no
+  for (const i of el.elements) i.dataset.lmSuppressShortcuts = "true";
+  const $ = q => el.querySelector(q);
+  el.onsubmit = e => e.preventDefault();
+  el.oninput = e => go({ [e.target.name]: read(e.target.value) });
+  for (const b of el.querySelectorAll("button")) b.onclick = () => model.send({ asked: b.name, controls: model.get("controls") });
+  const put = () => {
+    const controls = model.get("controls");
+    for (const i of el.elements) if (i.name in controls && (i !== document.activeElement || i.type === "range")) i.value = controls[i.name];
+  };
+  const busy = () => {
+    el.elements.compute.disabled = model.get("busy");
+    el.elements.stop.disabled = !model.get("busy");
+    $("progress").hidden = !model.get("busy");
+    $(".cost").hidden = model.get("busy");
+  };
+  const progress = () => { $("progress").value = model.get("progress"); };
+  const cost = () => { $(".cost").textContent = model.get("cost"); };
+  model.on("change:controls", put);
+  model.on("change:busy", busy);
+  model.on("change:progress", progress);
+  model.on("change:cost", cost);
+  for (const draw of [put, busy, progress, cost]) draw();
+}
+
+function diagram(model, el, go) {
+  el.innerHTML = '<img alt=""><div class="plane"><b></b><i></i></div>';
+  const [img, plane] = el.children;
+  const [down, across] = plane.children;
+  const draw = () => {
+    const d = model.get("diagram"), c = model.get("controls");
+    const [left, top, width, height] = d.box.map(percent);
+    img.src = d.url;
+    img.alt = d.alt;
+    Object.assign(plane.style, { left, top, width, height });
+    down.style.left = percent((c.var_w - d.x[0]) / (d.x[1] - d.x[0]));
+    across.style.top = percent((d.y[1] - c.depth) / (d.y[1] - d.y[0]));
+  };
+  plane.onclick = e => {
+    const d = model.get("diagram"), r = plane.getBoundingClientRect();
+    const x = (e.clientX - r.left) / r.width, y = (e.clientY - r.top) / r.height;
+    go({ var_w: +(d.x[0] + x * (d.x[1] - d.x[0])).toFixed(2), depth: Math.round(d.y[1] - y * (d.y[1] - d.y[0])) });
+  };
+  model.on("change:diagram change:controls", draw);
+  draw();
+}
+
+function profile(model, el) {
+  const W = 370, H = 240, left = 46, right = 12, top = 12, bottom = 40;
+  const text = (x, y, s, more = "") => `<text x="${x}" y="${y}" font-size="12" ${more}>${s}</text>`;
+  const draw = () => {
+    const p = model.get("view").profile, n = p.values?.length, depth = model.get("controls").depth;
+    if (!n) { el.innerHTML = ""; return; }
+    const x = l => left + (W - left - right) * (l - 1) / Math.max(n - 1, 1);
+    const y = v => H - bottom - (H - bottom - top) * Math.max(v, 0);
+    const upright = (l, colour, dash, s) => (l > n ? "" :
+      `<line x1="${x(l)}" x2="${x(l)}" y1="${y(1)}" y2="${y(0)}" stroke="${colour}" stroke-dasharray="${dash}"/>` +
+      text(x(l) - 4, y(1), s, `fill="${colour}" text-anchor="end" transform="rotate(-90 ${x(l) - 4} ${y(1)})"`));
+    const steps = [1, ...[.25, .5, .75, 1].map(s => Math.round(s * n))];
+    el.innerHTML = `<svg viewBox="0 0 ${W} ${H}" width="${W}" role="img" aria-label="${p.alt}" fill="currentColor">` +
+      `<path d="M${x(1)} ${y(1)}V${y(0)}H${x(n)}" fill="none" stroke="#495057"/>` +
+      [0, .5, 1].map(v => text(x(1) - 6, y(v) + 4, v, 'text-anchor="end"')).join("") +
+      steps.map(l => text(x(l), y(0) + 16, l, 'text-anchor="middle"')).join("") + text(x(n / 2), H - 6, "layer") +
+      text(12, y(.5), "explained variance", `text-anchor="middle" transform="rotate(-90 12 ${y(.5)})"`) +
+      p.marks.map(([l, s]) => upright(l, "#a34700", "4 3", s)).join("") + upright(depth, "#c00020", "", `layer ${depth}`) +
+      `<polyline points="${p.values.map((v, i) => `${x(i + 1)},${y(v)}`).join(" ")}" fill="none" stroke="#1f5fa8" stroke-width="2"/></svg>`;
+  };
+  model.on("change:view change:controls", draw);
+  draw();
+}
+
+function render({ model, el }) {
+  el.innerHTML = `<div class="cascade-explorer"><form></form>
+    <div class="shows"><div class="diagram"></div><div class="profile"></div></div>
+    <p role="status"></p><p role="alert"></p><div class="strip"></div></div>`;
+  const $ = q => el.querySelector(q);
+  const go = change => {
+    model.set("controls", { ...model.get("controls"), ...change });
+    model.save_changes();
+  };
+  form(model, $("form"), go);
+  diagram(model, $(".diagram"), go);
+  profile(model, $(".profile"));
+  const figure = ([url, label]) => `<figure><img src="${url}" alt="${label}"><figcaption>${label}</figcaption></figure>`;
+  const strip = () => { $(".strip").innerHTML = model.get("view").strip.map(figure).join(""); };
+  model.on("change:view", strip);
+  strip();
+  for (const [name, place] of [["note", $("[role=status]")], ["error", $("[role=alert]")]]) {
+    const put = () => { place.textContent = model.get(name); };
+    model.on(`change:${name}`, put);
+    put();
+  }
+}
+
+export default { render };
