@@ -8,7 +8,6 @@ __all__ = ['VAR_W', 'QUICK', 'ACTIVATIONS', 'parse', 'save_phase', 'run_phase', 
 
 # %% ../nbs/17_cli.ipynb #61c8b1fb
 import argparse, ast, importlib, inspect, os, sys, time
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 import matplotlib.pyplot as plt
@@ -20,7 +19,7 @@ from .guard import BadInput
 from .data import DATASETS, load_dataset
 from .nets import SHAPES, mlp
 from .plot import phase_diagram
-from .engine.parallel import cores
+from .engine.parallel import cores, side_by_side
 from .sweep import Interrupted, best_start, sweep, verdicts
 from .verdict import diagnose
 
@@ -118,7 +117,7 @@ def _table(ds):
 # %% ../nbs/17_cli.ipynb #55e33098
 def _sweep(o):
     d = load_dataset(o.data, root=o.root, grey=o.grey)
-    pool = ThreadPoolExecutor(o.threads)
+    pool = side_by_side(o.threads)
     try: return sweep(mlp, {"var_w": o.var_w, "seed": range(o.seeds)}, d, pool, workers=o.threads, solver=o.solver, noise=o.noise,
                       n_train=o.inputs, n_test=o.test_inputs, depth=o.depth, width=o.width, var_b=o.var_b, act=ACTIVATIONS[o.activation], shape=o.net)
     finally: pool.shutdown(wait=False, cancel_futures=True)

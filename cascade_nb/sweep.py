@@ -9,9 +9,8 @@ __all__ = ['RESERVED', 'ALIKE', 'label_of', 'Axis', 'axis', 'check_grid', 'Job',
            'sweep', 'tabulate', 'verdicts', 'best_start', 'save_sweep']
 
 # %% ../nbs/11_sweep.ipynb #0576e19d
-import gzip, hashlib, inspect, itertools, json, math, os, random, re, tempfile, threading, warnings, zlib
+import gzip, hashlib, inspect, itertools, json, math, os, random, re, tempfile, warnings, zlib
 from collections.abc import Callable
-from concurrent.futures import Executor
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -24,11 +23,11 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .cascade import COMPUTED
 from .entropy import SCORES
-from .engine.parallel import cores, one_thread
+from .engine.parallel import cores, one_thread, reentrant_lock
 from .graph import fingerprint
 from .cascade import Cascade
 from .data import Data
-from .engine.pools import PoolError, check_executor, check_workers, computed
+from .engine.pools import Executor, PoolError, check_executor, check_workers, computed
 from .entropy import cutoff
 from .guard import BadInput
 from .store import Column, Store, changed_libraries, libraries, stored
@@ -108,7 +107,7 @@ class Job(NamedTuple):
     args:dict # of the builder
     data:str # name of the data
 
-_BUILDING = threading.RLock()
+_BUILDING = reentrant_lock()
 
 @contextmanager
 def drawn_from(

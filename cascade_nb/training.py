@@ -9,7 +9,7 @@ __all__ = ['SGD', 'ADAMW', 'PAPER', 'RECIPES', 'RESULTS', 'Recipe', 'recipe_name
 # %% ../nbs/12_training.ipynb #5a0eb799
 import math, time
 from collections.abc import Callable
-from concurrent.futures import Executor
+from .engine.pools import Executor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path

@@ -9,7 +9,7 @@ __all__ = ['STATES', 'N_TEST', 'FIT', 'FIT_COV', 'SOUND', 'GROWN', 'FLOOR', 'CAU
            'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
-import inspect, math, time
+import inspect, itertools, math, time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path

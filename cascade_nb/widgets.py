@@ -9,12 +9,12 @@ __all__ = ['RANGES', 'ACTS', 'NEEDS', 'picture_url', 'static', 'Player', 'shown_
            'static_widgets', 'one_link', 'unnested']
 
 # %% ../nbs/16_widgets.ipynb #dac3c331
-import base64, gzip, io, json, math, os, re, threading, time, warnings
+import base64, gzip, io, json, math, os, re, time, warnings
 from contextlib import contextmanager
 from importlib import import_module
 from html import escape
 from importlib.resources import files
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 import anywidget, traitlets
@@ -31,7 +31,8 @@ from .entropy import cutoff
 from .meanfield import xi_c
 from .nets import mlp
 from .plot import activation_named, phase_diagram
-from .engine.parallel import one_thread
+from .engine.parallel import Background, one_thread, reentrant_lock
+from .engine.pools import end_with_parent
 
 # %% ../nbs/16_widgets.ipynb #9679d42e
 def picture_url(
@@ -297,7 +298,7 @@ class Explorer(anywidget.AnyWidget):
         memory:float=4, # gigabytes that a computation may take
         **controls, # where to start: var_w, var_b, depth, width, act, data, image
     ):
-        self.known, self.lock, self.memory, self.pace, self.process = places(ds), threading.RLock(), memory, 1, None
+        self.known, self.lock, self.memory, self.pace, self.process = places(ds), reentrant_lock(), memory, 1, None
         if not self.known: raise BadInput("nothing in this sweep is finished: run it further first")
         self.images = {o.name: o for o in (load_dataset(o) if isinstance(o, str) else o for o in data)}
         first = nearest(self.known, next(iter(self.known))._replace(var_w=1.76, var_b=.05))
@@ -364,7 +365,7 @@ def _say(self:Explorer, place, at):
 # %% ../nbs/16_widgets.ipynb #0418e2a0
 def _computed(pipe, images, act, **net):
     "In the other process: compute a look and send it, or a sentence"
-    threading.Thread(target=lambda: (parent_process().join(), os._exit(1)), daemon=True).start()
+    end_with_parent()
     try: found = look(images, act=activation_named(act), **net)
     except BadInput as e: found = e
     except Exception as e: found = BadInput(f"This network could not be computed: {e}")
@@ -392,7 +393,7 @@ def compute(self:Explorer):
         return
     self.busy, self.progress, self.error = True, 0., ""
     self.note = f"Computing σ_w² = {place.var_w:g}, σ_b² = {place.var_b:g}, {place.act}, width {place.width}, depth {depth}: {cost} …"
-    self.job = threading.Thread(target=self._work, args=(place, depth, cost), daemon=True)
+    self.job = Background(self._work, place, depth, cost)
     self.job.start()
 
 @patch
@@ -410,7 +411,7 @@ def _work(self:Explorer, place, depth, cost):
     answer, theirs = spawn.Pipe(duplex=False)
     process = spawn.Process(target=_elsewhere(), args=(theirs, few, place.act), daemon=True,
                             kwargs=dict(depth=depth, width=place.width, var_w=place.var_w, var_b=place.var_b))
-    mine = lambda: self.job is threading.current_thread()
+    mine = lambda: self.job is not None and self.job.is_current()
     process.start(); theirs.close()
     self.process = process
     while mine() and not answer.poll(.3): self.progress = min((time.time() - start)/cost.seconds, .99)
