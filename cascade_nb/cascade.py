@@ -126,10 +126,11 @@ def _decoders(self:Cascade, inputs):
     n, running = self.workers if self.reader.lazy else 0, deque()
     with worker_pool(n) if n else nullcontext(Inline()) as pool:
         for group, last in _with_last(self.reader.groups(inputs)):
-            for l, (prev, cur) in enumerate(pairwise(self.reader.walk(group))):
-                running.append((pool.submit(_learned, learners[l], prev, cur, last), cur))
-                if last: learners[l] = () # its sums are let go of as soon as it is solved
-                if len(running) > n: yield from _finished(running, last)
+            with closing(self.reader.walk(group)) as walk: # at once, also after an error: an open pass holds torch's modes
+                for l, (prev, cur) in enumerate(pairwise(walk)):
+                    running.append((pool.submit(_learned, learners[l], prev, cur, last), cur))
+                    if last: learners[l] = () # its sums are let go of as soon as it is solved
+                    if len(running) > n: yield from _finished(running, last)
         while running: yield from _finished(running, last)
 
 def _finished(running, last):

@@ -11,6 +11,7 @@ __all__ = ['STATES', 'N_TEST', 'FIT', 'FIT_COV', 'SOUND', 'GROWN', 'FLOOR', 'CAU
 # %% ../nbs/13_verdict.ipynb #09802ea0
 import inspect, itertools, math, time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -66,7 +67,7 @@ def _states(net, x, names):
     rows = []
     walk = HookReader(net, trace_layers(net, x, names)).walk([x])
     try:
-        with torch.no_grad(): rows.extend(state(a) for a, in itertools.islice(walk, 1, None))
+        with torch.no_grad(), closing(walk): rows.extend(state(a) for a, in itertools.islice(walk, 1, None))
     except BadInput:
         if not rows: raise
     return np.array(rows)
