@@ -195,7 +195,10 @@ def first_loss(
     known = [] if np.isnan(cutoff(ev)) else [int(cutoff(ev))]
     sudden = [int(i) for k, c in CAUSES.items() if c.at_once for i in np.nonzero(shows[k])[0]]
     at = min([*known, *sudden], default=L)
-    return (at + 1, next((k for k, v in shows.items() if v[at] and k != OTHERWISE), OTHERWISE)) if at < L else (0, FINE)
+    if at == L: return 0, FINE
+    names = list(CAUSES)
+    own = names.index(OTHERWISE) + 1 # what was added to the table is asked before the table's own
+    return at + 1, next((k for k in names[own:] + names[:own] if shows[k][at] and k != OTHERWISE), OTHERWISE)
 
 # %% ../nbs/13_verdict.ipynb #699b5601
 def phase_of(
