@@ -81,7 +81,7 @@ def findings(root):
         if path.name != "_modidx.py": yield from (("annotated", f) for f in annotated(path))
 
 # findings that are left from 0.1.0, by kind; a number here may only fall
-LEFT = {}
+LEFT = {'early_figure': 12, 'lines': 798, 'words': 61, 'demonstrated': 42, 'annotated': 262}
 
 if __name__ == "__main__":
     found, counts = list(findings(Path("."))), {}
