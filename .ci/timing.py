@@ -32,11 +32,11 @@ def ridge(c, data, small:bool) -> Callable:
 
 
 def adam(c, data, small:bool) -> Callable:
-    return column(c, data, c.mlp(2 if small else 20, width=128), 256 if small else 10_000, solver="adam")
+    return column(c, data, c.mlp(2 if small else 20, width=256), 256 if small else 10_000, solver="adam")
 
 
 def cnn(c, data, small:bool) -> Callable:
-    return column(c, data, c.cnn(3 if small else 16, channels=16), 64 if small else 1024)
+    return column(c, data, c.cnn(3 if small else 16, channels=16), 64 if small else 2048)
 
 
 def diagram(c, data, small:bool) -> Callable:
