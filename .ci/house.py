@@ -121,7 +121,7 @@ def engine(root:Path) -> Iterator[Finding]:
 def notebook_of(m:Module, root:Path) -> Path|None:
     "The notebook a module says it comes from"
     said = re.search(r"File to edit: (\S+\.ipynb)", m.text)
-    return said and (root/PACKAGE/said[1]).resolve()
+    return said and (root/m.path.parent/said[1]).resolve()
 
 
 def indexed(root:Path) -> list:
@@ -138,7 +138,7 @@ def notebooks(root:Path) -> Iterator[Finding]:
         if m.path.name in HAND_WRITTEN: continue
         nb = notebook_of(m, root)
         if nb is None: yield Finding(str(m.path), "names no notebook")
-        elif not nb.exists(): yield Finding(str(m.path), f"comes from {nb.relative_to(root)}, which does not exist")
+        elif not nb.exists(): yield Finding(str(m.path), f"comes from {nb.name}, which does not exist")
     known = {f"{PACKAGE}.{m.name}" for m in all_modules}
     for name in indexed(root):
         if name not in known: yield Finding(f"{PACKAGE}/_modidx.py", f"lists {name}, which does not exist")
