@@ -1,4 +1,4 @@
-"""What the package says of some thirty networks, kept and compared: nothing of it may change unless someone meant it to.
+"""What the package says of some fifty networks, kept and compared: nothing of it may change unless someone meant it to.
 
 `save OUT` computes and keeps everything, `compare A B` compares two such files bit for bit, and `check FILE` computes again
 and compares with a tolerance. `--bytes 0` turns products of bytes off. Only public names of the package are used, so the
@@ -364,7 +364,7 @@ class Distance(NamedTuple):
     alive: bool = False # only over layers from which something comes back
 
 
-ALIVE = .005 # explained variance: below it entropies are those of noise, and a spread that is nearly 0 has no stable logarithm
+ALIVE = .005 # explained variance; below it entropies are those of noise, and a spread near 0 has no stable logarithm
 DISTANCES = {
     "explained_variance": Distance(absolute),
     "correlation": Distance(absolute),
