@@ -12,7 +12,6 @@ __all__ = ['ORDER', 'CRITICAL', 'act_pair', 'half_line', 'line_rule', 'line_mome
 # %% ../nbs/03_meanfield.ipynb #877e2ea4
 import math, warnings
 from collections.abc import Callable
-from contextlib import contextmanager
 from copy import deepcopy
 from functools import cache, partial
 import numpy as np
@@ -21,18 +20,12 @@ import xarray as xr
 from scipy.optimize import brentq
 from torch import nn
 from .guard import BadInput
+from .engine.parallel import torch_on_one_thread
 
 # %% ../nbs/03_meanfield.ipynb #9641ff90
-@contextmanager
-def _one_thread():
-    n = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try: yield
-    finally: torch.set_num_threads(n)
-
 def _torch_pair(act):
     def pair(u):
-        with _one_thread(), torch.inference_mode(False), torch.enable_grad():
+        with torch_on_one_thread(), torch.inference_mode(False), torch.enable_grad():
             t = torch.from_numpy(u).requires_grad_()
             y = act(t)
             return y.detach().numpy(), torch.autograd.grad(y.sum(), t)[0].numpy()

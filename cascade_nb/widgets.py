@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from importlib import import_module
 from html import escape
 from importlib.resources import files
-from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 import anywidget, traitlets
@@ -32,7 +31,7 @@ from .meanfield import xi_c
 from .nets import mlp
 from .plot import activation_named, phase_diagram
 from .engine.parallel import Background, one_thread, reentrant_lock
-from .engine.pools import end_with_parent
+from .engine.pools import end_with_parent, fresh_processes
 
 # %% ../nbs/16_widgets.ipynb #9679d42e
 def picture_url(
@@ -406,7 +405,7 @@ def stop(self:Explorer):
 @patch
 def _work(self:Explorer, place, depth, cost):
     "What the thread does: wait for the other process, and show what it sends"
-    images, spawn, start = self.images[place.data], get_context("spawn"), time.time()
+    images, spawn, start = self.images[place.data], fresh_processes(), time.time()
     few = Data(images.name, images.x_train[:1500].clone(), None, images.x_test[:100].clone(), None)
     answer, theirs = spawn.Pipe(duplex=False)
     process = spawn.Process(target=_elsewhere(), args=(theirs, few, place.act), daemon=True,
