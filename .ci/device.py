@@ -9,7 +9,7 @@ import time
 import traceback
 import torch
 from torch import nn
-from cascade_nb import Cascade, cnn, diagnose, load_dataset, mlp, resnet, trace_layers
+from cascade_nb import Cascade, cnn, diagnose, load_dataset, mlp, resnet
 from cascade_nb.engine.products import use_bytes
 
 PARSER = argparse.ArgumentParser(description=__doc__.splitlines()[0])
