@@ -18,7 +18,7 @@ import xarray as xr
 from fastcore.basics import patch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
-from .cascade import Cascade, checked_batch, device_of
+from .cascade import Cascade, on_device
 from .guard import BadInput
 from .data import check_labels
 from .guard import hooked, untouched
@@ -44,7 +44,7 @@ def activation(self:Cascade,
     layer, # number or name
 ) -> Tensor: # (batch, *shape of the layer)
     "What one layer makes of `x`"
-    l, x = self.number(layer), checked_batch(x, device_of(self.net))
+    l, x = self.number(layer), on_device(x, self.net)
     with untouched(self.net, self.train), closing(self.reader.walk([x])) as walk:
         return next(itertools.islice(walk, l, None))[0]
 
@@ -72,7 +72,7 @@ def outputs(self:Cascade,
     x:Tensor, # images, (batch, *shape)
 ) -> Tensor: # (batch, classes)
     "The network's outputs, as it gives them"
-    with untouched(self.net, self.train): out = tree_leaves(self.net(checked_batch(x, device_of(self.net)).clone()))[0]
+    with untouched(self.net, self.train): out = tree_leaves(on_device(x.clone(), self.net).call(self.net))[0]
     if out.ndim != 2: raise BadInput(f"the network gives {tuple(out.shape[1:])} for an image: predictions need one number a class")
     return out
 
