@@ -78,6 +78,11 @@ def on_device(
 COMPOSED = 4096 # numbers of an input up to which linear decoders of images and tokens are composed
 
 @patch
+def _pairs(self:Cascade):
+    "(shape of the layer that is decoded to, shape of the layer) of layers 1, 2, …"
+    return [(self.shapes[p], shape) for p, shape in zip(self.parents, self.shapes[1:])]
+
+@patch
 def prepare(self:Cascade,
     x:Tensor|tuple|dict|Inputs, # a batch of what the network takes; two inputs are run
 ) -> Cascade: # itself, with `names` and `shapes` of the layers that will be read
@@ -87,7 +92,8 @@ def prepare(self:Cascade,
     self.names, self.shapes, self.origin = self.reader.names, self.reader.shapes, self.reader.origin
     self.example = given[:self.reader.batch or 2]
     self.shape, self.workers, self.named = self.origin.shape, worker_count(given.tensors()[0][1]), len(given.tensors()) > 1
-    solver, kinds = SOLVERS[self.solver], [k for pair in pairwise(self.shapes) for k in kind_of(*pair, self.solver)]
+    self.parents, self.straight = self.reader.parents, self.reader.parents == tuple(range(len(self.names)))
+    solver, kinds = SOLVERS[self.solver], [k for pair in self._pairs() for k in kind_of(*pair, self.solver)]
     linear = solver.linear and all(k.linear for k in kinds)
     self.at_once = linear and self.reader.plain and bool(solver.chain) and all(k.dense for k in kinds)
     self.composes = self.at_once or linear and math.prod(self.shape) <= COMPOSED
@@ -99,6 +105,14 @@ def _learned(learns, prev, cur, last):
     "Show a learner its part of a group of batches; its decoder, if that was the last"
     learns.see(zip(prev, cur))
     return learns.decoder() if last else None
+
+def _with_parents(walk, parents):
+    "(activations of the layer that is decoded to, activations) of layers 1, 2, …; none is held longer than it is needed"
+    held = {0: next(walk)}
+    for l, acts in enumerate(walk, 1):
+        yield held[parents[l - 1]], acts
+        held[l] = acts
+        held = {k: v for k, v in held.items() if k in parents[l:]}
 
 def _with_last(groups):
     "(group, whether it is the last)"
@@ -113,13 +127,13 @@ def _with_last(groups):
 @patch
 def _decoders(self:Cascade, inputs):
     "Yield each layer's decoder, and the activations of the layer as the last group has them"
-    learners = [learner(*pair, self.solver, self.noise, self.seed + l) for l, pair in enumerate(pairwise(self.shapes))]
+    learners = [learner(*pair, self.solver, self.noise, self.seed + l) for l, pair in enumerate(self._pairs())]
     n, running = self.workers if self.reader.lazy else 0, deque()
     with worker_pool(n) if n else nullcontext(Inline()) as pool:
         for group, last in _with_last(self.reader.groups(inputs)):
             # closed at once, also after an error: an open pass holds torch's modes
             with closing(self.reader.walk(group)) as walk:
-                for l, (prev, cur) in enumerate(pairwise(walk)):
+                for l, (prev, cur) in enumerate(_with_parents(walk, self.parents)):
                     running.append((pool.submit(_learned, learners[l], prev, cur, last), cur))
                     if last: learners[l] = () # its sums are let go of as soon as it is solved
                     if len(running) > n: yield from _finished(running, last)
@@ -157,28 +171,30 @@ def composed(
 @patch
 def _composed(self:Cascade, steps, total):
     "Yield the chain from each layer, and what comes back through it, read with the noise, as a share of `total`"
-    chain = ()
+    chains = {}
     for l, (d, acts) in enumerate(steps, 1):
-        chain = composed(chain or _first_rows(d), d)
+        parent = self.parents[l - 1]
+        chain = composed(chains[parent] if parent else _first_rows(d), d)
         t = torch.cat([chain.coordinates(a.flatten(1)) for a in _some(acts)])
         t = t - t.mean(0)
         S = matrix_product(t.T, t)/len(t) + self.noise*matrix_product(chain.weight, chain.weight.T)
         if reduces_rank_at(l): chain = truncated(chain, S, TRIM*total)
+        chains = {k: c for k, c in (*chains.items(), (l, chain)) if k in self.parents[l:]}
         yield chain, S.trace().item()/total
 
 # %% ../nbs/08_cascade.ipynb #c73f654d
 DEAD, PATIENCE = 1e-3, 3 # a column ends after PATIENCE layers in a row below DEAD
 
 class _DeadLayers:
-    "Counts layers in a row from which nothing comes back"
-    def __init__(self): self.n = 0
-    def __call__(self, explained):
-        self.n = self.n + 1 if explained < DEAD else 0
+    "Counts layers in a row from which nothing comes back; where skips pass beside layers, a later one may have more"
+    def __init__(self, straight:bool=True): self.n, self.straight = 0, straight
+    def __call__(self, explained:float) -> bool:
+        self.n = self.n + 1 if explained < DEAD and self.straight else 0
         return self.n == PATIENCE
 
-def _until_dead(steps):
+def _until_dead(steps, straight):
     "Yield chains until the signal has died"
-    dead = _DeadLayers()
+    dead = _DeadLayers(straight)
     with closing(steps):
         for chain, share in steps:
             yield chain
@@ -245,7 +261,7 @@ def _fitting(self:Cascade, ready):
     total = _variance([self.reader.layer_0(b) for b in inputs])
     if self.at_once: steps = SOLVERS[self.solver].chain(self.reader.segments, inputs, self.noise, self.workers, total)
     else: steps = self._composed(self._decoders(inputs), total)
-    with closing(_until_dead(steps)) as chains: yield from chains
+    with closing(_until_dead(steps, self.straight)) as chains: yield from chains
 
 # %% ../nbs/08_cascade.ipynb #0ac63ef6
 @patch
@@ -315,11 +331,16 @@ def _part_by_part(self:Cascade, x, chains):
 
 # %% ../nbs/08_cascade.ipynb #043e9e0b
 @torch.no_grad()
-def _stack(decoders, acts):
+def _stack(decoders, parents, acts):
     "Reconstructions from every layer, (L, batch, *shape)"
-    z = acts[-1][:0]
-    for d, a in zip(reversed(decoders), reversed(acts)): z = d(torch.cat([a, z]))
-    return z.unflatten(0, (len(acts), -1))
+    waiting = {l: ([l], [a]) for l, a in enumerate(acts, 1)} | {0: ([], [])} # layer → of which layers, what stands there
+    for l in range(len(acts), 0, -1):
+        of, stacked = waiting.pop(l)
+        waiting[parents[l - 1]][0].extend(of)
+        waiting[parents[l - 1]][1].append(decoders[l - 1](torch.cat(stacked)))
+    of, stacked = waiting[0]
+    back = torch.cat(stacked).unflatten(0, (len(acts), -1))
+    return back if of == sorted(of) else back[sorted(range(len(of)), key=of.__getitem__)]
 
 # %% ../nbs/08_cascade.ipynb #794b6fd7
 @patch
@@ -332,7 +353,7 @@ def _through_stack(self:Cascade, x, decoders):
         acts = [a for a, in self.reader.walk([part])][1:]
         sums.append([dot_sums(a) for a in acts])
         with worker_pool(n) if n > 1 else nullcontext(Inline()) as pool:
-            backs += pool.map(lambda few: _stack(decoders, few), zip(*(a.split(per) for a in acts)))
+            backs += pool.map(lambda few: _stack(decoders, self.parents, few), zip(*(a.split(per) for a in acts)))
     yield from zip(map(correlation, zip(*sums)), torch.cat(backs, 1).view(len(self.names), len(x), *self.shape))
 
 @patch
@@ -363,7 +384,7 @@ def reconstruct(self:Cascade,
 # %% ../nbs/08_cascade.ipynb #2c91b51a
 def _seen(x, cascade, steps):
     "Yield each layer as a score sees it, until the signal is dead"
-    dead = _DeadLayers()
+    dead = _DeadLayers(cascade.straight)
     for same, recon in steps:
         seen = Seen(x, recon, cascade.mean, same) # the mean is known once the fit has begun
         yield seen

@@ -24,7 +24,7 @@ from torch.utils._python_dispatch import _disable_current_modes
 from fastcore.basics import patch
 from .guard import BadInput, check_readable, hooked, is_fresh, untouched, unwrapped
 from .data import Inputs, check_finite, inputs_of
-from .graph import MOVES, Call, Part, Recording, Site, Tap, dominators, modules_of, on_path, record, steering, storage_of
+from .graph import MOVES, Call, Part, Recording, Site, Tap, dominators, modules_of, record, steering, storage_of
 from .engine.products import byte_weight, linear_forward, runs_in_numpy, tanh_forward
 from .engine.streams import emitted
 
@@ -59,7 +59,7 @@ def _stretches(rec, inner):
     return found
 
 # %% ../nbs/05_layers.ipynb #0b6c0002
-SKIPPED = 4 # weights on the way around which a skip leads, at least
+SKIPPED = 2 # weights on the way around which a skip leads, at least
 
 def _weights_to(edges, weighted, sink):
     "For each value, the most weights on a way to `sink`"
@@ -76,27 +76,29 @@ def _cells_of(rec, v):
 def _long_way(rec, gap, a, weighted):
     "The dominators from `a` to the end of `gap` where the skip from `a` to there is taken away; empty where it is no such skip"
     b, inside = gap[-1], {a, *gap}
+    if rec.graph.ops[b] == "mul": return [] # a gate, such as squeeze and excitation
     edges = [(u, w) for u, w in rec.graph.edges if u in inside and w in inside]
     most = _weights_to(edges, weighted, b)
     ways = sorted({w for u, w in edges if u == a and w in most}, key=lambda w: most[w])
     if len(ways) < 2 or most[ways[-1]] < SKIPPED or most[ways[-2]] >= SKIPPED: return []
     left = [(u, w) for u, w in edges if u != a or w == ways[-1]]
-    way = on_path(left, a, b)
-    if not any(0 < _cells_of(rec, v) < min(_cells_of(rec, a), _cells_of(rec, b)) for v in way): return []
-    return dominators(left, a, b)
+    way = dominators(left, a, b)
+    maps = [v for v in way if sites_of(rec, v) or any(o in rec.graph.ops[v] for o in ("conv", "pool"))]
+    smaller = any(0 < 3*_cells_of(rec, v) <= min(_cells_of(rec, a), _cells_of(rec, b)) for v in maps)
+    return way if smaller else []
 
 def _open_skips(rec):
     "Put the values on the long way around a skip among the dominators of `rec`"
     weighted = {n for n, s in rec.graph.uses if rec.graph.fixed[s] > 1}
-    found, gaps, rec.beside = rec.dominators[:1], [], set()
-    todo = list(zip(rec.dominators, rec.gaps))[::-1]
+    found, gaps, rec.level = rec.dominators[:1], [], dict.fromkeys(rec.dominators, 0) # how many skips pass beside a value
+    todo = list(zip(rec.dominators, rec.gaps, itertools.repeat(0)))[::-1]
     while todo:
-        a, gap = todo.pop()
+        a, gap, level = todo.pop()
         inside = _long_way(rec, gap, a, weighted)
         if len(inside) > 2:
-            rec.beside |= set(inside[1:-1])
+            rec.level.update(dict.fromkeys(inside[1:-1], level + 1))
             between = [[v for v in gap if u < v <= w] for u, w in zip(inside, inside[1:])]
-            todo += list(zip(inside, between))[::-1]
+            todo += list(zip(inside, between, itertools.repeat(level + 1)))[::-1]
         else:
             found.append(gap[-1])
             gaps.append(gap)
@@ -170,7 +172,7 @@ def _natural(rec):
     for run, at in zip(stretches, chosen):
         best = _best(rec, at, set(chosen) - {None}) if at else None
         for v in run[run is stretches[0]:]:
-            if v == at: yield v, best, "; ".join(filter(None, (_inside(rec, run, inner), BESIDE*(v in rec.beside))))
+            if v == at: yield v, best, "; ".join(filter(None, (_inside(rec, run, inner), BESIDE*bool(rec.level[v]))))
             elif v not in inner and (sites_of(rec, v) or not (rec.graph.ops[v] in MOVES or at and v < at)):
                 yield v, None, _why_not(rec, v, run is stretches[0], best)
 
@@ -262,16 +264,21 @@ def _row(rec, v, o, note=""):
     module = type(site.call.module).__name__ if site.where == "output" else rec.graph.ops[v]
     return empty | dict(name=site.name, module=module, kind=kind(r.shape) if r else "", shape=shape, note=note)
 
-def _numbered(rec, found, origin):
+def _parents(levels):
+    "Of each layer, 1..L: the last one before it that no more skips pass beside"
+    return tuple(max((k for k, other in enumerate(levels[:l], 1) if other <= level), default=0) for l, level in enumerate(levels))
+
+def _numbered(rec, found, origin, parents):
     "Rows in order of execution, the layers counted, with decoders and parameters"
-    rows, prev, before, l = [], origin.shape, 0, 0
+    rows, shapes, before, l = [], [origin.shape], 0, 0
     for v, o, note in found:
         rows.append(_row(rec, v, o, note))
         if not o: continue
         used = {s for n, s in rec.graph.uses if before < n <= v}
         shape, l = _read(rec, o).shape, l + 1
-        rows[-1].update(layer=l, decoder=decoder_text(prev, shape), parameters=sum(rec.graph.fixed[s] for s in used))
-        prev, before = shape, max(v, before)
+        shapes.append(shape)
+        rows[-1].update(layer=l, decoder=decoder_text(shapes[parents[l - 1]], shape), parameters=sum(rec.graph.fixed[s] for s in used))
+        before = max(v, before)
     return rows
 
 # %% ../nbs/05_layers.ipynb #0b6c0007
@@ -342,6 +349,7 @@ def by_name(self:Origin,
 class Trace:
     "Which layers of a network are read, and where"
     reads: list # of Read, layers 1..L
+    parents: tuple # of each of them: the layer that it is decoded to
     rows: list # of dict, one for each row of the table
     origin: Origin # layer 0
     train: bool # read in training mode
@@ -482,7 +490,8 @@ def trace_layers(
     origin = Origin(tuple(rec.parts), tuple(formed(_without(p.shape, p.batch), p.shape in rec.first) for p in rec.parts))
     unused = [k for k, _ in given.tensors() if k not in {p.name for p in rec.parts}]
     writes = any(rec.graph.latest.get(storage_of(t), 0) for _, t in rec.inputs.tensors())
-    return Trace(reads, _numbered(rec, found, origin), origin, train, writes, tuple(unused), 0 if rec.rows <= 2 else rec.rows)
+    parents = _parents([rec.level[v] if layers is None else 0 for v, o, _ in found if o])
+    return Trace(reads, parents, _numbered(rec, found, origin, parents), origin, train, writes, tuple(unused), 0 if rec.rows <= 2 else rec.rows)
 
 # %% ../nbs/05_layers.ipynb #4e5f9b69
 def finite(
@@ -543,7 +552,7 @@ class HookReader:
         trace:Trace, # from `trace_layers`
     ):
         self.net, self.trace, self.names, self.shapes = unwrapped(net), trace, trace.names, trace.shapes
-        self.origin, self.batch = trace.origin, trace.batch
+        self.origin, self.batch, self.parents = trace.origin, trace.batch, trace.parents
         modules = modules_of(self.net)
         if lost := [r.name for r in trace.reads if r.module not in modules]:
             raise BadInput(f"the network has no layer {lost[0]!r}: it was traced on another one")
@@ -704,6 +713,7 @@ def traced_segments(
 ) -> list: # of Segment, 1..L; empty where `net` cannot be walked like that
     "Segments between the layers of `trace`"
     odd = any(r.where != "output" or r.number > 1 or r.batch or r.last or r.clone or r.given != r.shape for r in trace.reads)
+    odd = odd or trace.parents != tuple(range(len(trace.reads)))
     if odd or trace.writes_input or trace.batch or not (trace.origin.whole and isinstance(net, nn.Sequential)): return []
     found, group, left = [], [], list(trace.reads)
     for names, m in _parts(net):
@@ -725,6 +735,7 @@ class SegmentReader:
         plain:bool=False, # whether they are `Linear` layers and modules without parameters
     ):
         self.segments, self.names, self.shapes, self.plain = segments, [s.name for s in segments], shapes, plain
+        self.parents = tuple(range(len(segments)))
         self.origin = Origin((Part("input", "", 0, (1, *shapes[0]), 0),), (shapes[0],))
 
     def layer_0(self,
