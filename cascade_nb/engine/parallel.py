@@ -55,7 +55,7 @@ def worker_count(
 
 # %% ../../nbs/engine/03_parallel.ipynb #191560f2
 class Inline(Executor):
-    "Does at once what it is given"
+    "Runs each job at once, where it is submitted"
     def submit(self, fn:Callable, /, *args, **kwargs) -> Future: # already finished
         f = Future()
         f.set_result(fn(*args, **kwargs))
