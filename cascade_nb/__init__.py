@@ -41,24 +41,43 @@ __all__ = [
 
 
 # names of 0.1.0: where they are now. Forwarded with a warning for one version.
+def _all_in(room, names):
+    """{old: room.new} of names written as `old` or `old>new`"""
+    pairs = (o.split(">") if ">" in o else (o, o) for o in names.split())
+    return {old: f"{room}.{new}" for old, new in pairs}
+
+
 _MOVED = {
-    "trainability": {"SANE": "training.SGD", "Diagnosis": "verdict.Verdict",
-                     "*": ("training", "verdict", "sweep")},
-    "maps": {"Ridge": "patches.PatchRidge", "Adam": "patches.PatchAdam", "*": ("patches", "decoders")},
+    "trainability": {"SANE": "training.SGD", "Diagnosis": "verdict.Verdict"},
+    "maps": {"Ridge": "patches.PatchRidge", "Adam": "patches.PatchAdam", "Flattened": "patches.ReshapeLearner"},
+    "data": {"NAMES": "data.DATASETS"},
+    "layers": {"stages": "layers.tower_segments", "Stage": "layers.Segment", "frozen": "guard.frozen",
+               **_all_in("graph", "on_path cuts>dominators"),
+               **_all_in("engine.products", "byte_step halves>to_two_bytes InBytes>ByteWeight in_bytes>byte_weight byte_product")},
+    "decoders": {**_all_in("engine.products", "product>matrix_product squared>byte_gram"),
+                 **_all_in("engine.moments", "step_size rounded resolving>resolving_dtype Moments Centred>Quantised "
+                                             "centred>quantised moments>pair_moments"),
+                 **_all_in("engine.chains", "TRIM ThinDecoder>LowRank carriers>range_basis trimmed>truncated chained>extended"),
+                 "solve": "engine.solves.ridge_solve"},
+    "cascade": _all_in("engine.parallel", "Here>Inline lanes>worker_count"),
+    "sweep": {"NAMES": "store.NAMES", **_all_in("engine.pools", "pickled submitting outcome")},
 }
+_SEARCHED = {"trainability": ("training", "verdict", "sweep"), "maps": ("patches", "decoders")} # modules that are no more
 
 
-class _Moved(_ModuleType):
-    """A module of 0.1.0 that is no more; its names lead to where they are now"""
-    def __getattr__(self, name):
-        if name.startswith("__"): raise AttributeError(name)
-        old, moved = self.__name__.rpartition(".")[2], _MOVED[self.__name__.rpartition(".")[2]]
-        modules = [_import_module(f"{__name__}.{m}") for m in moved["*"]]
-        now = moved.get(name) or next((f"{m.__name__.rpartition('.')[2]}.{name}" for m in modules if hasattr(m, name)), None)
-        if now is None: raise AttributeError(f"{self.__name__} has moved to {', '.join(moved['*'])}, and has no {name!r}")
-        _warn(f"{__name__}.{old}.{name} is now {__name__}.{now}: the old name goes with the next version", DeprecationWarning, stacklevel=2)
-        module, name = now.split(".")
-        return getattr(_import_module(f"{__name__}.{module}"), name)
+def _forward(old, name):
+    """What a name of 0.1.0 leads to now, with a warning; else an AttributeError that says what to do"""
+    rooms = [room for room in _SEARCHED.get(old, ()) if hasattr(_import_module(f"{__name__}.{room}"), name)]
+    now = _MOVED[old].get(name) or next((f"{room}.{name}" for room in rooms), None)
+    if name.startswith("__") or now is None:
+        raise AttributeError(f"module {__name__}.{old} has no {name!r}; if 0.1.0 had, CHANGELOG.md says what took its place")
+    text = f"{__name__}.{old}.{name} is now {__name__}.{now}: the old name goes with the next version"
+    _warn(text, DeprecationWarning, stacklevel=3)
+    room, _, name = now.rpartition(".")
+    return getattr(_import_module(f"{__name__}.{room}"), name)
 
 
-for _name in _MOVED: _modules[f"{__name__}.{_name}"] = globals()[_name] = _Moved(f"{__name__}.{_name}")
+for _old in _MOVED:
+    if _old in _SEARCHED:
+        globals()[_old] = _modules[f"{__name__}.{_old}"] = _ModuleType(f"{__name__}.{_old}", "A module of 0.1.0 that is no more")
+    _modules[f"{__name__}.{_old}"].__getattr__ = lambda name, _old=_old: _forward(_old, name)

@@ -9,6 +9,7 @@ __all__ = ['COMPOSED', 'PROBE', 'DEAD', 'PATIENCE', 'COMPUTED', 'Cascade', 'devi
 # %% ../nbs/08_cascade.ipynb #c430fe4e
 import json, math, os, warnings
 from collections import deque
+from collections.abc import Iterable
 from contextlib import closing, nullcontext
 from itertools import accumulate, chain as joined, pairwise
 from pathlib import Path
@@ -22,7 +23,7 @@ from torch import Tensor, nn
 from .guard import BadInput, untouched
 from .graph import fingerprint
 from .layers import layer_reader
-from .decoders import SOLVERS, check_inputs, check_noise, decoder_class, kind_of, learner
+from .decoders import SOLVERS, Decoder, check_inputs, check_noise, decoder_class, kind_of, learner
 from .entropy import SCORES, Seen, correlation, dot_sums, score_columns
 from .engine.chains import TRIM, LowRank, reduces_rank_at, truncated
 from .engine.memory import STACK_BYTES, batch_rows, rows_within
@@ -55,27 +56,28 @@ def device_of(
 ) -> torch.device:
     "Where the network is"
     name, p = next(net.named_parameters(), ("", torch.empty(0)))
-    if p.is_meta: raise BadInput(f"the network's {name!r} is on the meta device, which holds no numbers: load its weights first")
-    return p.device
+    if not p.is_meta: return p.device
+    raise BadInput(f"the network's {name!r} is on the meta device, which holds no numbers: load its weights first")
 
 # %% ../nbs/08_cascade.ipynb #d16f2f7f
 def checked_batch(
-    x, # one batch of inputs, (batch, *shape); or a pair of it and labels
-    device, # where it goes
+    x:Tensor|tuple|list, # one batch of inputs, (batch, *shape); or a pair of it and labels
+    device:str|torch.device, # where it goes
 ) -> Tensor: # floats on `device`
     "A batch of inputs, or an error that says what is wrong with it"
     x = x[0] if isinstance(x, (tuple, list)) else x
-    if not isinstance(x, Tensor): raise BadInput(f"inputs are a {type(x).__name__}: give a tensor (N, *shape), or an iterable of such batches")
+    if not isinstance(x, Tensor):
+        raise BadInput(f"inputs are a {type(x).__name__}: give a tensor (N, *shape), or an iterable of such batches")
     if x.is_meta: raise BadInput("inputs are on the meta device, which holds no numbers: load the data first")
     x = x.to(device)
     if not x.is_floating_point(): raise BadInput(f"inputs are {x.dtype}: give floating point images in [0, 1]")
-    if x.numel() and not all(map(math.isfinite, torch.aminmax(x))): raise BadInput("inputs hold NaN or infinite pixels: clean the data first")
-    return x
+    if not x.numel() or all(map(math.isfinite, torch.aminmax(x))): return x
+    raise BadInput("inputs hold NaN or infinite pixels: clean the data first")
 
 # %% ../nbs/08_cascade.ipynb #4d0c8fc9
 def batches(
-    x, # inputs (N, *shape), or an iterable of such batches, with or without labels
-    device="cpu", # where they go
+    x:Tensor|Iterable, # inputs (N, *shape), or an iterable of such batches, with or without labels
+    device:str|torch.device="cpu", # where they go
     size:int=2048, # inputs a batch, where `x` is one tensor
 ): # yields tensors
     "`x` in batches, checked"
@@ -126,7 +128,8 @@ def _decoders(self:Cascade, inputs):
     n, running = self.workers if self.reader.lazy else 0, deque()
     with worker_pool(n) if n else nullcontext(Inline()) as pool:
         for group, last in _with_last(self.reader.groups(inputs)):
-            with closing(self.reader.walk(group)) as walk: # at once, also after an error: an open pass holds torch's modes
+            # closed at once, also after an error: an open pass holds torch's modes
+            with closing(self.reader.walk(group)) as walk:
                 for l, (prev, cur) in enumerate(pairwise(walk)):
                     running.append((pool.submit(_learned, learners[l], prev, cur, last), cur))
                     if last: learners[l] = () # its sums are let go of as soon as it is solved
@@ -155,7 +158,7 @@ def _first_rows(d):
 # %% ../nbs/08_cascade.ipynb #65e2a8f0
 def composed(
     before:LowRank, # the chain from layer l-1
-    d, # linear decoder from layer l to l-1
+    d:Decoder, # a linear one, from layer l to l-1
 ) -> LowRank: # the chain from layer l
     "One decoder more on the chain"
     weight = d.adjoint(before.weight.unflatten(1, d.mean_out.shape)).flatten(1)
@@ -177,7 +180,7 @@ def _composed(self:Cascade, steps, total):
 # %% ../nbs/08_cascade.ipynb #c73f654d
 DEAD, PATIENCE = 1e-3, 3 # a column ends after PATIENCE layers in a row below DEAD
 
-class _Dying:
+class _DeadLayers:
     "Counts layers in a row from which nothing comes back"
     def __init__(self): self.n = 0
     def __call__(self, explained):
@@ -186,7 +189,7 @@ class _Dying:
 
 def _until_dead(steps):
     "Yield chains until the signal has died"
-    dead = _Dying()
+    dead = _DeadLayers()
     with closing(steps):
         for chain, share in steps:
             yield chain
@@ -224,7 +227,9 @@ def _averaged(self:Cascade, it):
     "The same batches, whose mean image is taken on the way"
     n, total = 0, 0
     for b in it:
-        if b.shape[1:] != self.shape: raise BadInput(f"a batch of images {tuple(b.shape[1:])} comes after images {self.shape}: give images of one shape")
+        if b.shape[1:] != self.shape:
+            text = f"a batch of images {tuple(b.shape[1:])} comes after images {self.shape}"
+            raise BadInput(f"{text}: give images of one shape")
         n, total = n + len(b), total + b.sum(0)
         self.mean = total/n
         yield b
@@ -247,10 +252,11 @@ def _fitting(self:Cascade, ready):
 # %% ../nbs/08_cascade.ipynb #0ac63ef6
 @patch
 def fit(self:Cascade,
-    x, # training inputs: (N, *shape), or batches; some 4,000 images are enough for ridge
+    x:Tensor|Iterable, # training inputs: (N, *shape), or batches; some 4,000 images are enough for ridge
 ) -> Cascade: # itself
     "Fit every layer's decoder on what `net` makes of `x`"
-    with untouched(self.net, self.train), closing(self._fitting(self._ready(x))) as decoders: self.decoders = list(decoders)
+    with untouched(self.net, self.train), closing(self._fitting(self._ready(x))) as decoders:
+        self.decoders = list(decoders)
     return self
 
 # %% ../nbs/08_cascade.ipynb #25f138be
@@ -265,8 +271,9 @@ def images(self:Cascade,
 ) -> Tensor: # floats where the network is
     "`x`, or an error where it is not of the shape that was fitted on"
     x = checked_batch(x, device_of(self.net))
-    if x.shape[1:] != self.shape: raise BadInput(f"images are {tuple(x.shape[1:])} but the cascade was fitted on {self.shape}: give images of that shape")
-    return x
+    if x.shape[1:] == self.shape: return x
+    text = f"images are {tuple(x.shape[1:])} but the cascade was fitted on {self.shape}"
+    raise BadInput(f"{text}: give images of that shape")
 
 @patch
 def _quiet(self:Cascade):
@@ -295,7 +302,8 @@ def _through_stack(self:Cascade, x, decoders):
     "The same where decoders do not compose, images side by side and in bounded memory"
     decoders, sums, backs, n = list(decoders), [], [], self.workers
     per = min(-(-len(x)//n), rows_within(STACK_BYTES, (n, max(map(math.prod, self.shapes)), len(self.names))))
-    for part in x.tensor_split(-(-len(x)//self._batch())): # as large as in the fit: a batch may be normalised by its own statistics
+    # parts as large as in the fit, since a batch may be normalised by its own statistics
+    for part in x.tensor_split(-(-len(x)//self._batch())):
         acts = [a for a, in self.reader.walk([part])][1:]
         sums.append([dot_sums(a) for a in acts])
         with worker_pool(n) if n > 1 else nullcontext(Inline()) as pool:
@@ -312,7 +320,7 @@ def _reconstructions(self:Cascade, x, decoders):
 def reconstruct(self:Cascade,
     x:Tensor, # images, (batch, *shape)
 ) -> Tensor: # (L, batch, *shape), layers 1..L
-    "`x` as it comes back from every layer; below the layer where the signal died that is the mean of the training images"
+    "`x` as it comes back from every layer; the mean of the training images where the signal has died"
     self.check_fitted()
     x = self.images(x)
     with self._quiet(), untouched(self.net, self.train): back = [r for _, r in self._reconstructions(x, self.decoders)]
@@ -321,7 +329,7 @@ def reconstruct(self:Cascade,
 # %% ../nbs/08_cascade.ipynb #2c91b51a
 def _seen(x, cascade, steps):
     "Yield each layer as a score sees it, until the signal is dead"
-    dead = _Dying()
+    dead = _DeadLayers()
     for same, recon in steps:
         seen = Seen(x, recon, cascade.mean, same) # the mean is known once the fit has begun
         yield seen
@@ -350,7 +358,8 @@ def _profiled(self:Cascade, x, decoders):
     "The profile through these decoders"
     with self._quiet(), untouched(self.net, self.train):
         columns = score_columns(_seen(x, self, self._reconstructions(x, decoders)), len(self.names))
-    return as_profile(columns, len(self.names), dict(solver=self.solver, noise=self.noise, solver_seed=self.seed, samples=len(x)))
+    settings = dict(solver=self.solver, noise=self.noise, solver_seed=self.seed, samples=len(x))
+    return as_profile(columns, len(self.names), settings)
 
 @patch
 def profile(self:Cascade,
@@ -363,14 +372,15 @@ def profile(self:Cascade,
 # %% ../nbs/08_cascade.ipynb #5db3ab95
 @patch
 def fit_profile(self:Cascade,
-    x, # training inputs, (N, *shape), or batches
+    x:Tensor|Iterable, # training inputs, (N, *shape), or batches
     x_test:Tensor, # images to measure on, (batch ≥ 2, *shape)
 ) -> xr.Dataset: # over `layer`
     "The profile alone: fit and measure in one walk, keep no decoder"
     ready = self._ready(x)
     x_test = self.images(x_test)
     with untouched(self.net, self.train), closing(self._fitting(ready)) as decoders:
-        return self._profiled(x_test, decoders if self.reader.lazy else list(decoders)) # a fit must not run inside a pass
+        if not self.reader.lazy: decoders = list(decoders) # a fit must not run inside a pass
+        return self._profiled(x_test, decoders)
 
 # %% ../nbs/08_cascade.ipynb #dc06486a
 @patch
@@ -380,9 +390,11 @@ def save(self:Cascade,
     "Write the fitted decoders to `path`"
     self.check_fitted()
     path = Path(path)
-    tensors = {f"{l}.{k}": v.clone(memory_format=torch.contiguous_format) for l, d in enumerate(self.decoders, 1) for k, v in d.tensors().items()}
-    settings = dict(solver=self.solver, noise=self.noise, seed=self.seed, layers=self.layers, train=self.train, shape=self.shape, names=self.names,
-                    shapes=self.shapes, kinds=[type(d).__name__ for d in self.decoders], composes=self.composes, network=self._identity())
+    parts = ((f"{l}.{k}", v) for l, d in enumerate(self.decoders, 1) for k, v in d.tensors().items())
+    tensors = {k: v.clone(memory_format=torch.contiguous_format) for k, v in parts}
+    kept = "solver", "noise", "seed", "layers", "train", "shape", "names", "shapes", "composes"
+    settings = {k: getattr(self, k) for k in kept}
+    settings |= dict(kinds=[type(d).__name__ for d in self.decoders], network=self._identity())
     part = path.with_name(path.name + ".part")
     save_file({**tensors, "mean": self.mean}, part, {"cascade": json.dumps(settings)})
     os.replace(part, path)
@@ -397,18 +409,27 @@ def _identity(self:Cascade):
 def _read(path):
     "Settings and tensors of a saved cascade"
     try:
-        with safe_open(path, "pt") as f: return json.loads(f.metadata()["cascade"]), {k: f.get_tensor(k) for k in f.keys()}
-    except FileNotFoundError: raise BadInput(f"{path} does not exist: save a fitted cascade there first") from None
-    except Exception as e: raise BadInput(f"{path} is damaged or not a saved cascade ({e}): fit and save it again") from e
+        with safe_open(path, "pt") as f:
+            return json.loads(f.metadata()["cascade"]), {k: f.get_tensor(k) for k in f.keys()}
+    except FileNotFoundError:
+        raise BadInput(f"{path} does not exist: save a fitted cascade there first") from None
+    except Exception as e:
+        raise BadInput(f"{path} is damaged or not a saved cascade ({e}): fit and save it again") from e
 
 @patch
 def _check_saved(self:Cascade, path, saved):
     "Raise unless a file's settings are those of this network"
     which = "give the network it was fitted on"
-    if saved["names"] != self.names: raise BadInput(f"{path} was saved for a network of {len(saved['names'])} layers, this one has {len(self.names)}: {which}")
-    if saved["shapes"] != [list(o) for o in self.shapes]: raise BadInput(f"{path} was saved for layers of other widths: {which}")
-    if "network" not in saved: warnings.warn(f"{path} was written by 0.1.0 and does not say which weights it belongs to: save it again to have that checked", stacklevel=3)
-    elif saved["network"] != self._identity(): raise BadInput(f"{path} was saved for a network with other weights: {which}, with the weights it had then")
+    n, L = len(saved["names"]), len(self.names)
+    if saved["names"] != self.names:
+        raise BadInput(f"{path} was saved for a network of {n} layers, this one has {L}: {which}")
+    if saved["shapes"] != [list(o) for o in self.shapes]:
+        raise BadInput(f"{path} was saved for layers of other widths: {which}")
+    if "network" not in saved:
+        text = f"{path} was written by 0.1.0 and does not say which weights it belongs to"
+        warnings.warn(f"{text}: save it again to have that checked", stacklevel=3)
+    elif saved["network"] != self._identity():
+        raise BadInput(f"{path} was saved for a network with other weights: {which}, with the weights it had then")
 
 # %% ../nbs/08_cascade.ipynb #c025b9e6
 @patch(cls_method=True)

@@ -9,6 +9,7 @@ __all__ = ['SOLVERS', 'KINDS', 'RENAMED', 'Decoder', 'LinearDecoder', 'Learner',
 
 # %% ../nbs/06_decoders.ipynb #c1833e0b
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from fastcore.basics import patch
 
@@ -75,23 +76,27 @@ class Learner:
         self.prev, self.cur = tuple(prev), tuple(cur)
 
     def see(self,
-        pairs, # iterable of (x_{l-1}, x_l), each (batch, *shape)
+        pairs:Iterable, # of (x_{l-1}, x_l), each (batch, *shape)
     ):
         "Take in pairs of batches"
         for prev, cur in pairs: self.add(prev, cur)
 
     def fit(self,
-        pairs, # iterable of (x_{l-1}, x_l), each (batch, *shape)
+        pairs:Iterable, # of (x_{l-1}, x_l), each (batch, *shape)
     ) -> Decoder: # from x_l to x_{l-1}
         "Take in all pairs, and give the decoder"
         self.see(pairs)
         return self.decoder()
 
-    def check(self, prev, cur):
+    def check(self,
+        prev:Tensor, # (batch, *prev)
+        cur:Tensor, # (batch, *cur)
+    ):
         "Raise unless a batch has the shapes that were promised"
         got = tuple(prev.shape[1:]), tuple(cur.shape[1:])
         if got == (self.prev, self.cur): return
-        raise BadInput(f"a batch of shapes {got[0]} and {got[1]} came to a decoder between {self.prev} and {self.cur}: give inputs of one shape")
+        raise BadInput(f"a batch of shapes {got[0]} and {got[1]} came to a decoder between {self.prev} and {self.cur}: "
+                       "give inputs of one shape")
 
 # %% ../nbs/06_decoders.ipynb #7eb35844
 def check_noise(
@@ -119,7 +124,10 @@ class RidgeLearner(Learner):
         super().__init__(prev, cur)
         self.noise, self.sums = noise, []
 
-    def add(self, prev, cur):
+    def add(self,
+        prev:Tensor, # (batch, *prev)
+        cur:Tensor, # (batch, *cur)
+    ):
         "Take in one batch"
         self.check(prev, cur)
         m = pair_moments(prev.flatten(1), cur.flatten(1), self.noise)
@@ -135,7 +143,7 @@ class RidgeLearner(Learner):
 
 # %% ../nbs/06_decoders.ipynb #0c5c0008
 def ridge_decoder(
-    pairs, # iterable of (x_{l-1}, x_l), each (batch, *shape)
+    pairs:Iterable, # of (x_{l-1}, x_l), each (batch, *shape)
     noise:float=1e-3, # λ, the variance of the noise floor, activation²
 ) -> LinearDecoder: # from x_l to x_{l-1}
     "The best linear decoder under reading noise of variance `noise`, in closed form"
@@ -168,7 +176,9 @@ class AdamLearner(Learner):
         self.batch, self.order, self.trained = batch, torch.Generator().manual_seed(seed), []
         self.start = torch.Generator().manual_seed(seed)
 
-    def see(self, pairs):
+    def see(self,
+        pairs:Iterable, # of (x_{l-1}, x_l), each (batch, *shape)
+    ):
         "Take in all of them as one epoch, in random order"
         prev, cur = (o[0] if len(o) == 1 else torch.cat(o) for o in zip(*pairs))
         self.add(prev, cur)
@@ -213,7 +223,7 @@ def decoder(self:AdamLearner) -> TanhDecoder:
 
 # %% ../nbs/06_decoders.ipynb #0c5c0011
 def adam_decoder(
-    pairs, # iterable of (x_{l-1}, x_l), each (batch, *shape)
+    pairs:Iterable, # of (x_{l-1}, x_l), each (batch, *shape)
     seed:int=0, # of the start and the order of the inputs
     batch:int=64, # inputs a step
 ) -> TanhDecoder: # from x_l to x_{l-1}
@@ -255,7 +265,8 @@ def kind_of(
     but:tuple=(), # names of kinds that are not asked for
 ) -> list: # of one `Kind`, the newest that fits; empty where the solver's own learner will do
     "Which kind of decoder a pair of layers has"
-    found = [k for name, k in KINDS.items() if name not in but and solver in (k.solvers or SOLVERS) and k.fits(prev, cur)]
+    serve = [k for name, k in KINDS.items() if name not in but and solver in (k.solvers or SOLVERS)]
+    found = [k for k in serve if k.fits(prev, cur)]
     return found[-1:]
 
 def learner(
@@ -270,8 +281,10 @@ def learner(
     if solver not in SOLVERS: raise BadInput(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
     prev, cur = tuple(prev), tuple(cur)
     for kind in kind_of(prev, cur, solver, but): return kind.learner(prev, cur, solver, noise, seed)
-    if all(1 <= len(o) <= 3 and math.prod(o) for o in (prev, cur)): return SOLVERS[solver].learner(prev, cur, noise, seed)
-    raise BadInput(f"no decoder from {cur} back to {prev}: vectors (n,), tokens (T, D) and maps (C, H, W) have one; an entry in KINDS adds yours")
+    if all(1 <= len(o) <= 3 and math.prod(o) for o in (prev, cur)):
+        return SOLVERS[solver].learner(prev, cur, noise, seed)
+    raise BadInput(f"no decoder from {cur} back to {prev}: vectors (n,), tokens (T, D) and maps (C, H, W) have one; "
+                   "an entry in KINDS adds yours")
 
 # %% ../nbs/06_decoders.ipynb #0c5c0018
 RENAMED = {"ThinDecoder": "LowRank"} # in files that 0.1.0 saved
@@ -283,4 +296,5 @@ def decoder_class(
     known = {c.__name__: c for entry in (*SOLVERS.values(), *KINDS.values()) for c in entry.decoders}
     name = RENAMED.get(name, name)
     if name in known: return known[name]
-    raise BadInput(f"no decoder {name!r} is known here, only {', '.join(known)}: add the solver or the kind that it came from to SOLVERS or KINDS first")
+    raise BadInput(f"no decoder {name!r} is known here, only {', '.join(known)}: "
+                   "add the solver or the kind that it came from to SOLVERS or KINDS first")

@@ -8,6 +8,7 @@ __all__ = ['SCORES', 'RULES', 'as_distribution', 'relative_entropy', 'differenti
 
 # %% ../nbs/07_entropy.ipynb #adef9e46
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
@@ -30,8 +31,9 @@ def as_distribution(
 
 # %% ../nbs/07_entropy.ipynb #b8b914c0
 def _same_shape(x, recon):
-    if x.shape != recon.shape:
-        raise BadInput(f"images are {tuple(x.shape)} but reconstructions {tuple(recon.shape)}: give one reconstruction an image")
+    if x.shape == recon.shape: return
+    raise BadInput(f"images are {tuple(x.shape)} but reconstructions {tuple(recon.shape)}: "
+                   "give one reconstruction an image")
 
 # %% ../nbs/07_entropy.ipynb #cc67857c
 def relative_entropy(
@@ -73,7 +75,7 @@ def dot_sums(
     return len(act), act.sum(0).flatten().double(), act.square().sum().item()
 
 def correlation(
-    sums, # one or more of `dot_sums`
+    sums:Iterable, # one or more of `dot_sums`
 ) -> float: # at most 1; NaN for a single input, or where all activations are 0
     "Mean dot product of two different activations over that of one with itself"
     n, total, own = (reduce(add, o) for o in zip(*sums))
@@ -111,12 +113,13 @@ SCORES = {
     "relative_entropy": Score(lambda s: s.relative_entropy, "relative entropy", "nats", _mean),
     "differential_entropy": Score(lambda s: differential_entropy(s.recon), "differential entropy", "nats per pixel"),
     "explained_variance": Score(lambda s: s.explained_variance, "explained variance", "1"),
-    "relative_entropy_ratio": Score(lambda s: s.relative_entropy, "relative entropy over its last value, median over images", "1", _median_ratio),
+    "relative_entropy_ratio": Score(lambda s: s.relative_entropy,
+                                    "relative entropy over its last value, median over images", "1", _median_ratio),
     "correlation": Score(lambda s: s.correlation, "correlation between different inputs", "1")}
 
 # %% ../nbs/07_entropy.ipynb #0d5c0006
 def score_columns(
-    layers, # iterable of `Seen`, layers 1, 2, …
+    layers:Iterable, # of `Seen`, layers 1, 2, …
     n:int, # how many there are at most
 ) -> dict: # name in `SCORES` → (layers,) float64
     "All scores of all layers"
@@ -124,7 +127,8 @@ def score_columns(
     for l, seen in enumerate(layers, 1):
         for name, score in SCORES.items():
             v = torch.as_tensor(score.measure(seen), dtype=torch.float64)
-            if name not in blocks: blocks[name] = torch.empty(n, *v.shape, dtype=torch.float64) # one block: small tensors kept apart leave holes in memory
+            if name not in blocks: # one block, since small tensors kept apart leave holes in memory
+                blocks[name] = torch.empty(n, *v.shape, dtype=torch.float64)
             blocks[name][l - 1] = v
     over = {name: SCORES[name].over or (lambda v: v) for name in blocks}
     return {name: over[name](v[:l]).numpy() for name, v in blocks.items()}
@@ -143,7 +147,7 @@ def paper_cutoff(
     prof:xr.Dataset, # a profile with `relative_entropy_ratio` along `layer`
     threshold:float=.005, # relative tolerance (0.01 for convolutional networks)
 ) -> xr.DataArray: # layer numbers, without the dimension `layer`
-    "The deepest layer whose relative entropy is not close to the last one's; full depth for a flat profile (arXiv:2406.12916)"
+    "The deepest layer whose relative entropy is not close to the last one's (arXiv:2406.12916)"
     v = prof.relative_entropy_ratio.isel(layer=slice(None, -2))
     last = v.isel(layer=-1, drop=True)
     far = abs(v - last) > 1e-8 + threshold*abs(last)

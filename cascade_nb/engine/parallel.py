@@ -56,7 +56,7 @@ def worker_count(
 # %% ../../nbs/engine/03_parallel.ipynb #191560f2
 class Inline(Executor):
     "Does at once what it is given"
-    def submit(self, fn, /, *args, **kwargs):
+    def submit(self, fn:Callable, /, *args, **kwargs) -> Future: # already finished
         f = Future()
         f.set_result(fn(*args, **kwargs))
         return f

@@ -14,7 +14,7 @@ from greenlet import GreenletExit, getcurrent, greenlet
 
 # %% ../../nbs/engine/05_streams.ipynb #9e0d441a
 def _emitter(own:Callable) -> Callable: # `own` gives the greenlet of the run
-    def emit(value): # hands one value over, and returns when the next one is asked for
+    def emit(value:object): # hands one value over, and returns when the next one is asked for
         if getcurrent() is not own():
             raise RuntimeError("emit was called outside of its run: from another thread or run, "
                                "or after the end")
