@@ -335,7 +335,8 @@ def diagnose(
     "Will it train, how deep, where is the signal lost, what to change"
     x, y = (data.x_train, data.y_train) if isinstance(data, Data) else (data, None)
     if len(x) < 2*N_TEST:
-        raise BadInput(f"{len(x)} images to look at the network with: give at least {2*N_TEST}, better {n_train + N_TEST}")
+        raise BadInput(f"{len(x)} images to look at the network with: "
+                       f"give at least {2*N_TEST}, better {n_train + N_TEST}")
     if repeats < 1: raise BadInput(f"repeats is {repeats}: give 1 or more")
     def one(i:int) -> xr.Dataset:
         at = torch.randperm(len(x), generator=torch.Generator().manual_seed(i))[:n_train + N_TEST]
