@@ -229,7 +229,7 @@ class Cause(NamedTuple):
 def _number_format(ev): return ~np.isfinite(ev.scale.values) & bool(ev.attrs.get("overflows", ""))
 
 CAUSES = {"number format": Cause(_number_format, "the activations overflow this number format, and are finite in float32: use bfloat16 or float32, or a normalisation layer", at_once=True),
-          "explodes": Cause(lambda ev: ~(ev.scale <= GROWN*ev.scale[0]).values,
+          "explodes": Cause(lambda ev: ~(ev.scale <= GROWN*ev.scale[0]).values & ~_number_format(ev).any(),
                             "activations explode: smaller weights, or a normalisation layer", at_once=True),
           "dead units": Cause(lambda ev: (ev.dead > .5).values,
                               "most units are silent: raise the biases, or use a leaky activation"),
@@ -271,6 +271,7 @@ def advice(
     chi, how, L = 10**log_chi(ev), first_loss(ev)[1], ev.sizes["layer"]
     cure = CAUSES[how].cure if how in CAUSES else ""
     if depth == L: return ["nothing: train it as it is"]
+    if how == "number format": return [cure]
     return [*([cure] if cure else []),
             *([f"multiply σ_w² by {1/chi:.2f} (weights by {chi**-.5:.2f})"] if phase_of(ev) != "critical" else []),
             *([f"or stop at {depth} layers"] if depth > 1 else []),
