@@ -56,7 +56,7 @@ def static(
 class Player:
     "Sliders over frames drawn beforehand, in any page and with no kernel"
     def __init__(self,
-        frames:Iterable, # (figure, sentence) for each combination of values, the last slider's fastest; figures are closed
+        frames:Iterable, # (figure, sentence) a combination, the last slider's value fastest; figures are closed
         sliders:dict, # name → its values; numbers or texts
         start:dict=None, # name → place among its values to start from; 0 by default
         interval:int=500, # milliseconds a frame when it plays
@@ -424,8 +424,8 @@ def compute(self:Explorer):
     if self.busy: return
     cost = self._cost(place, depth)
     if cost.gigabytes > self.memory:
-        self.error = (f"This takes {cost.gigabytes:.1f} GB, and {self.memory:g} GB are allowed: choose fewer layers or units, "
-                      f"or Explorer(..., memory={math.ceil(cost.gigabytes)})")
+        self.error = (f"This takes {cost.gigabytes:.1f} GB, and {self.memory:g} GB are allowed: "
+                      f"choose fewer layers or units, or Explorer(..., memory={math.ceil(cost.gigabytes)})")
         return
     self.busy, self.progress, self.error = True, 0., ""
     self.note = (f"Computing σ_w² = {place.var_w:g}, σ_b² = {place.var_b:g}, {place.act}, "
@@ -479,10 +479,11 @@ def _repr_mimebundle_(self:Explorer, **kwargs):
     bundle = super(Explorer, self)._repr_mimebundle_(**kwargs)
     data, *meta = bundle if isinstance(bundle, tuple) else (bundle,)
     small, strip = "display:block;width:100%;margin:0;float:none", self.view["strip"]
-    columns = f"display:grid;grid-template-columns:repeat({len(strip)},minmax(0,1fr));gap:2px;max-width:560px;clear:both"
+    columns = (f"display:grid;grid-template-columns:repeat({len(strip)},minmax(0,1fr));"
+               "gap:2px;max-width:560px;clear:both")
     images = "".join(f'<img src="{url}" alt="{label}" style="{small}">' for url, label in strip)
-    alt = escape(self.diagram["alt"])
-    data["text/html"] = (f'<img src="{self.diagram["url"]}" alt="{alt}" style="display:block;float:none;max-width:100%">'
+    url, alt = self.diagram["url"], escape(self.diagram["alt"])
+    data["text/html"] = (f'<img src="{url}" alt="{alt}" style="display:block;float:none;max-width:100%">'
                          f'<div class="cascade-strip" style="{columns}">{images}</div><p>{escape(self.note)}</p>')
     return (data, *meta) if meta else data
 
@@ -496,7 +497,9 @@ def _ipython_display_(self:Explorer):
 # %% ../nbs/16_widgets.ipynb #1c468dc2
 class static_widgets:
     "nbdev processor: where an output has both, keep the HTML and drop the kernel's view, and what it needs"
-    def __init__(self, nb): self.nb = nb
+    def __init__(self,
+        nb:object, # a notebook, as nbdev reads it
+    ): self.nb = nb
     def end(self):
         for c in self.nb.cells:
             html = lambda o: "".join(o.get("data", {}).get("text/html", ""))
