@@ -49,7 +49,8 @@ def _all_in(room, names):
 
 _MOVED = {
     "trainability": {"SANE": "training.SGD", "Diagnosis": "verdict.Verdict"},
-    "maps": {"Ridge": "patches.PatchRidge", "Adam": "patches.PatchAdam", "Flattened": "patches.ReshapeLearner"},
+    "maps": {"Ridge": "patches.PatchRidge", "Adam": "patches.PatchAdam", "Flattened": "patches.ReshapeLearner",
+             **_all_in("patches", "Map>ChannelsFirst Flat>Vector Everywhere>GlobalMean ROWS>ENOUGH CHUNK>CHUNK_BYTES")},
     "data": {"NAMES": "data.DATASETS"},
     "layers": {"stages": "layers.tower_segments", "Stage": "layers.Segment", "frozen": "guard.frozen",
                **_all_in("graph", "on_path cuts>dominators"),
