@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['STATES', 'N_TEST', 'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'GROWN', 'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'COARSE',
-           'ODDS', 'relative_gradients', 'state', 'evidence', 'features', 'chance', 'log_chi',
+           'ODDS', 'relative_gradients', 'state', 'random_targets', 'evidence', 'features', 'chance', 'log_chi',
            'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Cause', 'first_loss', 'phase_of',
            'advice', 'Verdict', 'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
-import inspect, itertools, math, time
+import copy, inspect, itertools, math, time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
@@ -23,28 +23,29 @@ import xarray as xr
 from fastcore.basics import patch
 from matplotlib.ticker import LogLocator, NullLocator
 from torch import Tensor, nn
-from .cascade import Cascade, device_of
+from .cascade import Cascade, device_of, on_device
 from .entropy import SCORES
-from .data import Data
+from .data import Data, Inputs, gathered, inputs_of, rows_of
 from .entropy import cutoff
-from .guard import BadInput, untouched
+from .guard import BadInput, tensors_in, untouched, unwrapped
 from .layers import HookReader, trace_layers
 from .nets import init_normal_
 from .store import Column
+from .training import Loss, chosen_loss, given_loss, outputs_of
 from .sweep import label_of, tabulate
 
 # %% ../nbs/13_verdict.ipynb #6a6de46b
 def relative_gradients(
     net:nn.Module, # any network; only read
-    x:Tensor, # images, (batch, *shape)
-    y:Tensor, # classes, (batch,) int64
-    loss:Callable=F.cross_entropy, # of (output, y)
+    x:Tensor|tuple|dict|Inputs, # a batch of what it takes
+    y:object, # their targets
+    loss:Callable=F.cross_entropy, # of (what the network returns, `y`)
 ) -> dict: # name of a weight → ‖∂L/∂W‖/‖W‖
     "How large the gradient of each weight is beside the weight"
     ws = {n: p for n, p in net.named_parameters() if p.ndim > 1 and p.requires_grad}
     if not ws: raise BadInput(f"{type(net).__name__} has no weights to train: they are frozen, or it has none")
     with untouched(net), torch.enable_grad():
-        gs = torch.autograd.grad(loss(net(x), y), list(ws.values()), allow_unused=True)
+        gs = torch.autograd.grad(loss(inputs_of(x, net).call(net), y), list(ws.values()), allow_unused=True)
     norm = lambda t: torch.linalg.vector_norm(t.double()).item()
     return {n: norm(g)/max(norm(w), 1e-300) for (n, w), g in zip(ws.items(), gs) if g is not None}
 
@@ -67,7 +68,7 @@ def state(
 def _states(net, x, names):
     "`STATES` of each layer, as far as they are finite: (layers, 4)"
     rows = []
-    walk = HookReader(net, trace_layers(net, x, names)).walk([x])
+    walk = HookReader(net, trace_layers(net, x, layers=names)).walk([x])
     try:
         with torch.no_grad(), closing(walk): rows.extend(state(a) for a, in itertools.islice(walk, 1, None))
     except BadInput:
@@ -75,11 +76,27 @@ def _states(net, x, names):
     return np.array(rows)
 
 # %% ../nbs/13_verdict.ipynb #5464f0fc
-def _labels(y, x, net):
-    "Classes on the device of `x`, drawn at random where `y` is None"
-    if y is not None: return y.to(x.device)
-    with untouched(net): n = net(x[:2]).shape[-1]
-    return torch.randint(n, (len(x),), generator=torch.Generator().manual_seed(0)).to(x.device)
+def random_targets(
+    z:Tensor, # outputs, (batch, *shape)
+) -> Tensor: # classes where there are several outputs, else numbers
+    "Targets for a network of which only the outputs are known"
+    g, dim = torch.Generator().manual_seed(0), 1 if z.ndim == 4 else z.ndim - 1
+    if z.ndim == 1 or z.shape[dim] < 2: return torch.randn(z.shape, generator=g).to(z)
+    return torch.randint(z.shape[dim], z.shape[:dim] + z.shape[dim + 1:], generator=g).to(z.device)
+
+def _targets_and_loss(net, x, y, loss):
+    "Targets of `x`, and a loss that runs on them"
+    for name, p in net.named_parameters():
+        if not p.is_meta and not p.isfinite().all(): raise BadInput(f"the network's {name!r} holds NaN or infinite values: initialise it")
+    with untouched(net): out = x.call(net)
+    drawn = y is None
+    if drawn: y = random_targets(outputs_of(out))
+    ids = [t for _, t in x.tensors() if not t.is_floating_point()][:1]
+    found = chosen_loss(out, y, *ids) if loss is None else given_loss(loss)
+    try: value = found.measure(out, y)
+    except Exception as e: raise BadInput(f"the loss {found.name!r} failed on outputs and targets of {len(x)} inputs ({e}): give loss=, a function of (what the network returns, targets)") from e
+    if not isinstance(value, Tensor) or value.numel() != 1: raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
+    return y, found._replace(name=found.name + " with random targets"*drawn)
 
 def _profile_of(net, x, x_test, names):
     "The cascade's profile, or NaN where the network explodes"
@@ -89,29 +106,42 @@ def _profile_of(net, x, x_test, names):
         nothing = {k: ("layer", np.full(len(names), np.nan)) for k in (*SCORES, "computed")}
         return xr.Dataset(nothing, {"layer": np.arange(1, len(names) + 1)})
 
+def _overflows(net, x):
+    "Name of the number format, where a network overflows in it and does not in single precision; else ''"
+    half = next((p.dtype for p in net.parameters() if p.is_floating_point() and p.element_size() < 4), None)
+    if half is None: return ""
+    precise, wider = copy.deepcopy(net).float(), lambda t: t.float() if t.dtype is half else t
+    with untouched(net): broken = not outputs_of(x.call(net)).isfinite().all()
+    with untouched(precise): sound = outputs_of(x.map(wider).call(precise)).isfinite().all()
+    return str(half)[6:] if broken and sound else ""
+
 # %% ../nbs/13_verdict.ipynb #cdce1133
-N_TEST = 256 # images to measure on, and for the backward pass
+N_TEST = 256 # inputs to measure on, and for the backward pass
 
 def evidence(
-    net:nn.Module, # any network that gives logits; only read
-    x:Tensor, # images, (N, *shape): the last `N_TEST` are measured on, decoders learn from the others
-    y:Tensor|None=None, # their classes, (N,) int64; None: not known
-    loss:Callable=F.cross_entropy, # of (output, classes)
+    net:nn.Module, # any network; only read
+    x:Tensor|tuple|dict|Inputs, # what it takes: the last `N_TEST` inputs are measured on, decoders learn from the others
+    y:object=None, # their targets; None: not known
+    loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> xr.Dataset: # over `layer` and `weight`
     "What can be measured on an untrained network in the time of a few training steps"
-    start, x = time.perf_counter(), x.to(device_of(net))
-    names = trace_layers(net, x).names
-    fit, test = x[:-N_TEST], x[-N_TEST:]
+    start, net = time.perf_counter(), unwrapped(net)
+    x = on_device(x, net)
+    n, names = len(x), trace_layers(net, x).names
+    fit, test = x[:n - N_TEST], x[n - N_TEST:]
+    y = None if y is None else Inputs((y,)).to(device_of(net)).args[0]
+    y, loss = _targets_and_loss(net, test, rows_of(y, slice(n - N_TEST, n), n), loss)
     prof = _profile_of(net, fit, test, names)
     states = _states(net, test, names)
     states = np.vstack([states, np.full((len(names) - len(states), len(STATES)), np.nan)])
-    grads = relative_gradients(net, test, _labels(y, x, net)[-N_TEST:], loss)
+    grads = relative_gradients(net, test, y, loss.measure)
     ds = prof.assign_coords(name=("layer", names), weight=list(grads))
     for (k, (long_name, units)), v in zip(STATES.items(), states.T):
         ds[k] = "layer", v, {"long_name": long_name, "units": units}
     ds["gradient"] = "weight", list(grads.values()), {"long_name": "size of the gradient over that of the weight",
                                                       "units": "1"}
-    return ds.assign_attrs(net=type(net).__name__, n_train=len(fit), n_test=len(test),
+    overflows = _overflows(net, test) if np.isnan(states).any() else ""
+    return ds.assign_attrs(net=type(net).__name__, n_train=n - N_TEST, n_test=N_TEST, loss=loss.name, overflows=overflows,
                            seconds=time.perf_counter() - start)
 
 # %% ../nbs/13_verdict.ipynb #da2f32f3
@@ -196,7 +226,10 @@ class Cause(NamedTuple):
     cure:str="" # what to do; '' where another initialisation is all there is to do
     at_once:bool=False # the signal counts as lost where this shows, whatever still comes back
 
-CAUSES = {"explodes": Cause(lambda ev: ~(ev.scale <= GROWN*ev.scale[0]).values,
+def _number_format(ev): return ~np.isfinite(ev.scale.values) & bool(ev.attrs.get("overflows", ""))
+
+CAUSES = {"number format": Cause(_number_format, "the activations overflow this number format, and are finite in float32: use bfloat16 or float32, or a normalisation layer", at_once=True),
+          "explodes": Cause(lambda ev: ~(ev.scale <= GROWN*ev.scale[0]).values & ~_number_format(ev).any(),
                             "activations explode: smaller weights, or a normalisation layer", at_once=True),
           "dead units": Cause(lambda ev: (ev.dead > .5).values,
                               "most units are silent: raise the biases, or use a leaky activation"),
@@ -238,6 +271,7 @@ def advice(
     chi, how, L = 10**log_chi(ev), first_loss(ev)[1], ev.sizes["layer"]
     cure = CAUSES[how].cure if how in CAUSES else ""
     if depth == L: return ["nothing: train it as it is"]
+    if how == "number format": return [cure]
     return [*([cure] if cure else []),
             *([f"multiply σ_w² by {1/chi:.2f} (weights by {chi**-.5:.2f})"] if phase_of(ev) != "critical" else []),
             *([f"or stop at {depth} layers"] if depth > 1 else []),
@@ -302,6 +336,7 @@ def __repr__(self:Verdict) -> str:
             "gradients": f"{size:.1g} of the weights ({10**REFERENCE_SCALE:.1g} is sound), "
                          f"{chi**.5:.2f}× a layer on their way back",
             "phase": f"{self.phase}, χ₁ = {chi:.2f} measured",
+            "loss": ev.attrs.get("loss", "cross_entropy"),
             "change": "; ".join(self.advice)}
     return "\n".join(f"{k:>12}  {v}" for k, v in rows.items())
 
@@ -327,20 +362,20 @@ def plot(self:Verdict,
 # %% ../nbs/13_verdict.ipynb #3de9aef1
 def diagnose(
     net:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
-    data:Data|Tensor, # a `Data`, or images (N, *shape)
-    repeats:int=2, # batches of images, and draws of the weights where a builder is given
-    n_train:int=2048, # images that decoders learn from, in each
-    loss:Callable=F.cross_entropy, # of (output, classes)
+    data:object, # a `Data`, what the network takes, a pair (inputs, targets), or an iterable of such pairs; see `gathered`
+    repeats:int=2, # batches of inputs, and draws of the weights where a builder is given
+    n_train:int=2048, # inputs that decoders learn from, in each
+    loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> Verdict: # with its reasons
     "Will it train, how deep, where is the signal lost, what to change"
-    x, y = (data.x_train, data.y_train) if isinstance(data, Data) else (data, None)
-    if len(x) < 2*N_TEST:
-        raise BadInput(f"{len(x)} images to look at the network with: give at least {2*N_TEST}, better {n_train + N_TEST}")
     if repeats < 1: raise BadInput(f"repeats is {repeats}: give 1 or more")
+    made = [net if isinstance(net, nn.Module) else net(seed=i) for i in range(repeats)]
+    x, y = gathered(data, made[0], 2*(n_train + N_TEST))
+    if len(x) < 2*N_TEST:
+        raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*N_TEST}, better {n_train + N_TEST}")
     def one(i:int) -> xr.Dataset:
         at = torch.randperm(len(x), generator=torch.Generator().manual_seed(i))[:n_train + N_TEST]
-        made = net if isinstance(net, nn.Module) else net(seed=i)
-        return evidence(made, x[at.to(x.device)], None if y is None else y[at.to(y.device)], loss)
+        return evidence(made[i], x[at], rows_of(y, at, len(x)), loss)
     return Verdict(xr.concat([one(i) for i in range(repeats)], "repeat", combine_attrs="override"))
 
 # %% ../nbs/13_verdict.ipynb #b8b65144
