@@ -182,7 +182,63 @@ def moves(page):
     box = page.locator(".plane").bounding_box()
     page.mouse.click(box["x"] + .75*box["width"], box["y"] + .5*box["height"])
     page.wait_for_function("document.querySelector('[name=var_w]').value > 3")
-    assert 29 <= int(page.locator("input[type=number][name=depth]").input_value()) <= 32
+    number = lambda name: int(page.locator(f"input[type=number][name={name}]").input_value())
+    assert 29 <= number("layer") <= 32
+    assert number("depth") == 60, "a look at another layer changed the network's depth"
+
+def stays_on_the_diagram(page):
+    "Both red lines are to be seen wherever the fields go, and what lies outside is said; an emptied field leaves its slider"
+    slider = page.locator("input[type=range][name=var_w]")
+    for name, label, v in (("var_w", "σ_w²", 8), ("var_w", "σ_w²", .05), ("layer", "layer", 200), ("layer", "layer", 30)):
+        page.get_by_label(f"{label}, as a number").fill(str(v))
+        if v != 30: page.locator(".beyond").filter(has_text=re.compile(f"{label} = {v} lies outside", re.I)).wait_for(timeout=5000)
+        inside = page.locator(".plane").evaluate("""p => [...p.children].every(line => {
+            const [a, b] = [p.getBoundingClientRect(), line.getBoundingClientRect()];
+            return b.left >= a.left - 1 && b.right <= a.right + 1 && b.top >= a.top - 1 && b.bottom <= a.bottom + 1;
+        })""")
+        assert inside, f"a red line is not on the diagram at {label} = {v}"
+    set_numbers(page, **{"σ_w²": 1.3})
+    page.wait_for_function("document.querySelector('[type=range][name=var_w]').value == 1.3")
+    page.get_by_label("σ_w², as a number").fill("")
+    page.get_by_role("alert").filter(has_text="σ_w² is empty").wait_for()
+    assert slider.input_value() == "1.3", f"an emptied field moved its slider to {slider.input_value()}"
+    page.get_by_label("σ_w², as a number").fill("1.3")
+    page.wait_for_function("!document.querySelector('[role=alert]').textContent")
+
+OVERLAPS = """() => {
+  const boxes = [...document.querySelectorAll('.profile svg text')].map(t => [t.textContent, t.getBoundingClientRect()]);
+  return boxes.flatMap(([s, a], i) => boxes.slice(i + 1).filter(([_, b]) =>
+    Math.min(a.right, b.right) - Math.max(a.left, b.left) > 1 && Math.min(a.bottom, b.bottom) - Math.max(a.top, b.top) > 1).map(([t]) => `${s} and ${t}`));
+}"""
+
+def labels_apart(page):
+    "No two labels of the profile print over each other, and none is cut off, on a phone neither"
+    for view in (DESKTOP, PHONE):
+        page.set_viewport_size(view)
+        for w, layer in ((1, 1), (1, 4), (1, 6), (1, 24), (1.4, 40), (1.3, 60)):
+            set_numbers(page, **{"σ_w²": w, "layer": layer})
+            page.locator(".profile .mark, .profile text").filter(has_text=f"layer {layer}").first.wait_for()
+            over = page.evaluate(OVERLAPS)
+            assert not over, f"labels print over each other at σ_w² = {w}, layer {layer}: {over}"
+            box = page.evaluate("() => { const [r, e] = ['.profile svg', '.cascade-explorer'].map(q => document.querySelector(q).getBoundingClientRect()); return [r.left - e.left, e.right - r.right] }")
+            assert min(box) >= 0, f"the profile is cut off by {-min(box):.0f} pixels at {view['width']}"
+    page.set_viewport_size(DESKTOP)
+
+STATIC = """from cascade_nb.widgets import Explorer, load_atlas
+bundle = Explorer(load_atlas("nbs/explorer.nc.gz"))._repr_mimebundle_()
+print((bundle[0] if isinstance(bundle, tuple) else bundle)["text/html"])"""
+
+def without_kernel(browser, base, pages):
+    "Where no kernel runs, the digits stand in one row below the diagram, on a phone too"
+    html = subprocess.run([sys.executable, "-c", STATIC], check=True, capture_output=True, text=True).stdout
+    for view in (DESKTOP, PHONE):
+        with opened(browser, base + "index.html", viewport=view) as page:
+            page.locator("main").evaluate("(main, html) => { main.innerHTML = html }", html)
+            boxes = page.locator("main img").evaluate_all("is => is.map(i => { const r = i.getBoundingClientRect(); return [r.top, r.bottom, r.right] })")
+            (_, below, _), *digits = boxes
+            assert len({round(top) for top, _, _ in digits}) == 1, f"the digits wrap at {view['width']} pixels"
+            assert all(top >= below - 1 for top, _, _ in digits), "digits stand beside the diagram"
+            assert max(right for *_, right in boxes) <= view["width"], f"wider than {view['width']} pixels"
 
 def no_error(page):
     "No cell of the notebook ended in an error, in whatever words Voila or Lab says so"
@@ -254,7 +310,7 @@ def explorer(browser, base, pages):
         with opened(browser, url, VOILA, viewport=DESKTOP) as page:
             page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
             print(f"up after {time.time() - start:.0f} s")
-            for check in (no_error, moves, says_what_is_wrong, computes, no_error, narrow): check(page)
+            for check in (no_error, moves, stays_on_the_diagram, labels_apart, says_what_is_wrong, computes, no_error, narrow): check(page)
             accessible(page, ".cascade-explorer") # the rest of the page is styled by Voila
             if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/voila.png", full_page=True)
             culled(nobodys)
@@ -394,7 +450,7 @@ def shots(browser, base, folder):
 
 def main():
     pages, failed = sorted(str(p.relative_to(SITE)) for p in Path(SITE).rglob("*.html")), 0
-    checks = [every_page, every_player, by_touch, search, explorer, in_lab, without_anywidget]
+    checks = [every_page, every_player, by_touch, search, without_kernel, explorer, in_lab, without_anywidget]
     if ARGS.only: checks = [c for c in checks if c.__name__ == ARGS.only]
     with served(SITE) as base, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)

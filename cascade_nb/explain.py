@@ -9,6 +9,7 @@ __all__ = ['CHANGES', 'STRIP', 'QUALITY', 'RANKS', 'probabilities', 'as_pictures
 
 # %% ../nbs/15_explain.ipynb #36ecc0ca
 import itertools, math
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 import matplotlib.pyplot as plt
@@ -29,21 +30,22 @@ from .engine.memory import STACK_BYTES, rows_within
 # %% ../nbs/15_explain.ipynb #0a951ff0
 @patch
 def number(self:Cascade,
-    layer, # 1..L, or a name of `names`
+    layer:int|str, # 1..L, or a name of `names`
 ) -> int: # 1..L
     "A layer's number"
     self.check_fitted()
     if layer in self.names: return self.names.index(layer) + 1
     if layer in range(1, len(self.names) + 1): return int(layer)
-    raise BadInput(f"no layer {layer!r}: give a number from 1 to {len(self.names)}, or one of {', '.join(self.names)}")
+    raise BadInput(f"no layer {layer!r}: give a number from 1 to {len(self.names)}, "
+                   f"or one of {', '.join(self.names)}")
 
 # %% ../nbs/15_explain.ipynb #ad3bd655
 @patch
 def activation(self:Cascade,
     x:Tensor, # images, (batch, *shape)
-    layer, # number or name
+    layer:int|str, # number or name
 ) -> Tensor: # (batch, *shape of the layer)
-    "What one layer makes of `x`"
+    "What one layer computes from `x`"
     l, x = self.number(layer), on_device(x, self.net)
     with untouched(self.net, self.train), closing(self.reader.walk([x])) as walk:
         return next(itertools.islice(walk, l, None))[0]
@@ -51,18 +53,23 @@ def activation(self:Cascade,
 # %% ../nbs/15_explain.ipynb #687dc024
 @torch.no_grad()
 def _decoded(casc, act, l):
+    "Activations of layer `l` through its composed decoder, or through one decoder after the other"
     if l > len(casc.decoders): return casc.mean.expand(len(act), *casc.shape)
-    for d in [casc.decoders[l - 1]] if casc.composes else casc.decoders[l - 1::-1]: act = d(act.flatten(1) if casc.composes else act)
+    if casc.composes: return casc.decoders[l - 1](act.flatten(1)).view(len(act), *casc.shape)
+    for decoder in casc.decoders[l - 1::-1]: act = decoder(act)
     return act.view(len(act), *casc.shape)
 
 @patch
 def decode(self:Cascade,
     act:Tensor, # activations of that layer, (batch, *shape of the layer)
-    layer, # number or name
+    layer:int|str, # number or name
 ) -> Tensor: # (batch, *shape of the input)
-    "The picture that an activation, measured or made up, stands for"
+    "The picture that an activation stands for, whether the network computed it or not"
     l = self.number(layer)
-    if tuple(act.shape[1:]) != tuple(self.shapes[l]): raise BadInput(f"activations are {tuple(act.shape[1:])} but layer {self.names[l - 1]!r} has {tuple(self.shapes[l])}: give activations of that layer")
+    given, expected = tuple(act.shape[1:]), tuple(self.shapes[l])
+    if given != expected:
+        raise BadInput(f"activations are {given} but layer {self.names[l - 1]!r} has {expected}: "
+                       "give activations of that layer")
     per = rows_within(STACK_BYTES, max(self.shapes[:l + 1], key=math.prod))
     return torch.cat([_decoded(self, a, l) for a in act.split(per)])
 
@@ -72,8 +79,11 @@ def outputs(self:Cascade,
     x:Tensor, # images, (batch, *shape)
 ) -> Tensor: # (batch, classes)
     "The network's outputs, as it gives them"
-    with untouched(self.net, self.train): out = tree_leaves(on_device(x.clone(), self.net).call(self.net))[0]
-    if out.ndim != 2: raise BadInput(f"the network gives {tuple(out.shape[1:])} for an image: predictions need one number a class")
+    with untouched(self.net, self.train):
+        out = tree_leaves(on_device(x.clone(), self.net).call(self.net))[0]
+    if out.ndim != 2:
+        raise BadInput(f"the network gives {tuple(out.shape[1:])} for an image: "
+                       "predictions need one number a class")
     return out
 
 def probabilities(
@@ -114,11 +124,11 @@ def image_variance(
 CHANGES = "PuOr"
 
 def picture(
-    im, # (colour, row, column), in [0, 1]; a difference may have any sign
-    ax, # axes to draw on
+    im:np.ndarray|xr.DataArray|Tensor, # (colour, row, column), in [0, 1]; a difference may have any sign
+    ax:plt.Axes, # axes to draw on
     limit:float|None=None, # of a difference: what stands for full colour
     cmap:str=CHANGES, # colours of a difference
-): # the axes
+) -> plt.Axes:
     "One picture, or one difference"
     im = np.moveaxis(np.asarray(im), 0, -1)
     if limit is not None or im.shape[-1] not in (1, 3): im = im.mean(-1, keepdims=True)
@@ -129,7 +139,8 @@ def picture(
 
 def _grid(rows, columns, size=.95, text=.32):
     "Axes for rows of pictures, with some text below each"
-    return plt.subplots(rows, columns, figsize=(size*columns + .6, (size + text)*rows), layout="constrained", squeeze=False)[1]
+    inches = (size*columns + .6, (size + text)*rows)
+    return plt.subplots(rows, columns, figsize=inches, layout="constrained", squeeze=False)[1]
 
 def _aside(ax, text): ax.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8)
 
@@ -140,51 +151,62 @@ def layer_strip(
     every:int=1, # show every `every`-th layer; the last one always
 ) -> xr.Dataset: # over `layer` (0 is the input) and `sample`
     "Images as they come back from layer after layer, and what the network says of that"
-    if not (isinstance(every, int) and every > 0): raise BadInput(f"every is {every!r}: give 1 for every layer, 2 for every second, …")
+    if not (isinstance(every, int) and every > 0):
+        raise BadInput(f"every is {every!r}: give 1 for every layer, 2 for every second, …")
     back = torch.cat([x[None], casc.reconstruct(x)])
     layers = sorted({*range(0, len(back), every), len(back) - 1})
     back = back[layers]
     p = torch.stack([probabilities(casc.outputs(o)) for o in back]).cpu()
     at, names = ("layer", "sample"), np.array(["input", *casc.names])[layers]
-    ds = xr.Dataset({"image": _pictures(back, *at), "change": _pictures(back.diff(dim=0, prepend=back[:1]), *at),
+    ds = xr.Dataset({"image": _pictures(back, *at),
+                     "change": _pictures(back.diff(dim=0, prepend=back[:1]), *at),
                      "prediction": (at, p.argmax(2).numpy()), "confidence": (at, p.amax(2).numpy()),
                      "explained_variance": (at, image_variance(x, back, casc.mean).cpu().numpy())},
                     {"layer": layers, "name": ("layer", names)}, dict(solver=casc.solver, noise=casc.noise))
     for k, text in STRIP.items(): ds[k].attrs.update(long_name=text, units="1")
     return ds
 
-STRIP = {"image": "what comes back", "change": "difference to the layer shown before", "prediction": "class the network gives it",
-         "confidence": "probability of that class", "explained_variance": "share of the image's variance that came back"}
+STRIP = {"image": "what comes back", "change": "difference to the layer shown before",
+         "prediction": "class the network gives it", "confidence": "probability of that class",
+         "explained_variance": "share of the image's variance that came back"}
 
 # %% ../nbs/15_explain.ipynb #ff2a5e24
+QUALITY = {"explained_variance": "EV", "ssim": "SSIM"}
+def _quality(o): return [f"{short} {float(o[k]):.2f}" for k, short in QUALITY.items() if k in o]
+
 def _called(strip, l, i, classes):
     "What stands below a picture: the answer, its confidence, and every measure of quality in the dataset"
     o = strip.isel(layer=l, sample=i)
     word = classes[int(o.prediction)] if classes else str(int(o.prediction))
-    return word + ("  " if len(word) < 10 else "\n") + "\n".join([f"{float(o.confidence):.2f}", *(_quality(o) if l else [])])
+    measures = [f"{float(o.confidence):.2f}", *(_quality(o) if l else [])]
+    return word + ("  " if len(word) < 10 else "\n") + "\n".join(measures)
 
-def _headed(o): # a name that is a mere place in a Sequential says nothing
+def _headed(o):
+    "What stands above a column; a name without a letter is only an index in a Sequential and is left out"
     if o.layer == 0: return "input"
     return f"layer {int(o.layer)}" + (f"\n{o.name.item()}" if any(map(str.isalpha, o.name.item())) else "")
 
-QUALITY = {"explained_variance": "EV", "ssim": "SSIM"}
-def _quality(o): return [f"{short} {float(o[k]):.2f}" for k, short in QUALITY.items() if k in o]
+# %% ../nbs/15_explain.ipynb #392c899f
+def _change_picture(strip, l, i, ax):
+    "The change that layer `l` made to image `i`; all layers of an image have one colour scale"
+    if l == 0: ax.axis("off")
+    else: picture(strip.change[l, i], ax, float(abs(strip.change[1:, i].mean("colour")).max()))
 
 def strip_plot(
     strip:xr.Dataset, # from `layer_strip`
-    classes=None, # their names
+    classes:Sequence[str]|None=None, # their names
     changes:bool=True, # a row of differences below each row of images
-    asides=(), # what stands beside each image: what it is, or which network saw it
-    axs=None, # axes to draw on, a row or two for each image and a column for each layer
-): # the axes
+    asides:Sequence[str]=(), # what stands beside each image: what it is, or which network saw it
+    axs:np.ndarray|None=None, # axes to draw on, a row or two for each image and a column for each layer
+) -> np.ndarray: # the axes, (rows, layers)
     "An image a row, a layer a column"
     step, (n, m) = 1 + changes, (strip.sizes["sample"], strip.sizes["layer"])
     texts = {(i, l): _called(strip, l, i, classes) for i, l in itertools.product(range(n), range(m))}
-    axs = _grid(step*n, m, text=.16*max(2, *(o.count("\n") for o in texts.values()))) if axs is None else axs
+    lines = max(2, *(o.count("\n") for o in texts.values()))
+    axs = _grid(step*n, m, text=.16*lines) if axs is None else axs
     for (i, l), text in texts.items():
         picture(strip.image[l, i], axs[step*i, l]).set_xlabel(text, fontsize=7)
-        if changes and l: picture(strip.change[l, i], axs[step*i + 1, l], float(abs(strip.change[1:, i].mean("colour")).max()))
-        if changes and not l: axs[step*i + 1, l].axis("off")
+        if changes: _change_picture(strip, l, i, axs[step*i + 1, l])
         if not i: axs[0, l].set_title(_headed(strip.isel(layer=l)), fontsize=8)
     for row, text in zip(axs[::step], asides): _aside(row[0], text)
     return axs
@@ -193,22 +215,31 @@ def strip_plot(
 def _since(says, answer):
     "The first layer from which on all reconstructions are called `answer`; None where the last is not"
     other = np.flatnonzero(says.values[1:] != answer)
-    return None if len(other) and other[-1] == len(says) - 2 else says.layer.values[1:][other[-1] + 1 if len(other) else 0]
+    if len(other) == 0: return says.layer.values[1]
+    if other[-1] == len(says) - 2: return None
+    return says.layer.values[other[-1] + 2]
+
+def _correct_until(says, truth, word):
+    "Of a mistake, the last layer whose reconstruction is called by the right class, as part of a sentence"
+    correct = [int(l) for l in says.layer[1:] if says.sel(layer=l) == truth]
+    if correct: return f"what comes back is still called {word(truth)} at layer {correct[-1]}"
+    return f"no layer's reconstruction is called {word(truth)}"
 
 def tell(
     strip:xr.Dataset, # from `layer_strip`
     sample:int, # which of its images
     truth:int, # its class
-    classes=None, # their names
+    classes:Sequence[str]|None=None, # their names
 ) -> str:
     "In one sentence, what became of an image"
     says, word = strip.prediction.isel(sample=sample), lambda c: classes[c] if classes else str(c)
     said, since = int(says[0]), _since(says, says[0].item())
-    head = f"{word(truth)}, " + (f"taken for {word(said)}" if said != truth else "seen as such") + f" ({strip.confidence.values[0, sample]:.0%})"
-    kept = [int(l) for l in says.layer[1:] if said != truth and says.sel(layer=l) == truth]
-    parts = [f"what comes back is still called {word(truth)} at layer {kept[-1]}"] if kept else [f"no layer's reconstruction is called {word(truth)}"]*(said != truth)
-    parts.append(f"{word(said)} from layer {since} on" if since is not None else f"the last layer's is called {word(int(says[-1]))}, so the answer rests on more than a linear decoder gives back")
-    return f"{head}: {', and '.join(parts)}."
+    seen = "seen as such" if said == truth else f"taken for {word(said)}"
+    parts = [] if said == truth else [_correct_until(says, truth, word)]
+    parts.append(f"{word(said)} from layer {since} on" if since is not None else
+                 f"the last layer's is called {word(int(says[-1]))}, "
+                 "so the answer rests on more than a linear decoder gives back")
+    return f"{word(truth)}, {seen} ({strip.confidence.values[0, sample]:.0%}): {', and '.join(parts)}."
 
 # %% ../nbs/15_explain.ipynb #03351077
 def _target(casc, x, out, act):
@@ -227,25 +258,28 @@ def class_ideals(
     out, L = casc.outputs(x), len(casc.names)
     check_labels(y, len(x), out.shape[1], "y")
     act, of = casc.activation(x, L), [y == c for c in range(out.shape[1])]
-    if lost := [c for c, i in enumerate(of) if not i.any()]: raise BadInput(f"class {lost[0]} has no image: give images of all {len(of)} classes")
+    if lost := [c for c, i in enumerate(of) if not i.any()]:
+        raise BadInput(f"class {lost[0]} has no image: give images of all {len(of)} classes")
     mean = lambda t: torch.stack([t[i].mean(0) for i in of])
     ims = torch.stack([casc.decode(_target(casc, x, out, act), L), casc.decode(mean(act), L), mean(x)])
     p = torch.stack([probabilities(casc.outputs(o)) for o in ims]).cpu()
     at = "kind", "class"
-    return xr.Dataset({"image": _pictures(ims, *at), "prediction": (at, p.argmax(2).numpy()), "confidence": (at, p.diagonal(dim1=1, dim2=2).numpy())},
+    return xr.Dataset({"image": _pictures(ims, *at), "prediction": (at, p.argmax(2).numpy()),
+                       "confidence": (at, p.diagonal(dim1=1, dim2=2).numpy())},
                       {"kind": ["target", "mean activation", "mean image"]}, dict(layer=casc.names[-1]))
 
 # %% ../nbs/15_explain.ipynb #733eeb35
 def ideals_plot(
     ideals:xr.Dataset, # from `class_ideals`
-    classes=None, # their names
-    axs=None, # axes to draw on, (kinds, classes)
-): # the axes
-    "A kind of ideal a row, a class a column; below each the network's answer to it and the probability it gives the class"
+    classes:Sequence[str]|None=None, # their names
+    axs:np.ndarray|None=None, # axes to draw on, (kinds, classes)
+) -> np.ndarray: # the axes, (kinds, classes)
+    "A kind of ideal a row, a class a column; below each the network's answer and the class's probability"
     n, m = ideals.image.shape[:2]
     axs, word = _grid(n, m) if axs is None else axs, lambda c: classes[int(c)] if classes else int(c)
     for k, c in itertools.product(range(n), range(m)):
-        picture(ideals.image[k, c], axs[k, c]).set_xlabel(f"{word(ideals.prediction[k, c])}  {float(ideals.confidence[k, c]):.2f}", fontsize=7)
+        text = f"{word(ideals.prediction[k, c])}  {float(ideals.confidence[k, c]):.2f}"
+        picture(ideals.image[k, c], axs[k, c]).set_xlabel(text, fontsize=7)
         if not k: axs[0, c].set_title(word(c), fontsize=8)
         if not c: _aside(axs[k, 0], str(ideals.kind.values[k]).replace(" ", "\n"))
     return axs
@@ -254,33 +288,34 @@ def ideals_plot(
 def _channels(shape): return shape[1] if len(shape) == 2 else shape[0]
 
 def channel_masks(
-    groups, # channels, or lists of channels
+    groups:Sequence[int|Sequence[int]]|np.ndarray, # channels, or lists of channels
     shape:tuple, # of the layer
 ) -> Tensor: # (groups, *shape or 1s), 1 for what is kept
-    "What to keep of a layer, group by group"
+    "Which channels of a layer stay, group by group"
     n, mask = _channels(shape), torch.zeros(len(groups), _channels(shape))
     for row, g in zip(mask, groups):
         g = torch.as_tensor(g).flatten()
-        if len(g) == 0 or g.min() < 0 or g.max() >= n: raise BadInput(f"no channel {g.tolist()}: this layer has 0 to {n - 1}")
+        if len(g) == 0 or g.min() < 0 or g.max() >= n:
+            raise BadInput(f"no channel {g.tolist()}: this layer has 0 to {n - 1}")
         row[g] = 1
     return mask[:, None] if len(shape) == 2 else mask.view(len(groups), n, *[1]*(len(shape) - 1))
 
 # %% ../nbs/15_explain.ipynb #6ce95d55
 def channel_images(
     casc:Cascade, # fitted
-    layer, # number or name
-    channels, # channels, or lists of channels that are kept together
+    layer:int|str, # number or name
+    channels:Sequence[int|Sequence[int]]|np.ndarray, # channels, or lists of channels that are kept together
     x:Tensor, # images, (batch, *shape)
 ) -> xr.Dataset: # over `sample` and `channel`
     "What single channels of a layer stand for"
-    l = casc.number(layer)
+    l, at = casc.number(layer), ("sample", "channel")
     act, mask = casc.activation(x, l), channel_masks(channels, casc.shapes[l]).to(x)
     each = casc.decode((act[:, None]*mask).flatten(0, 1), l).unflatten(0, (len(x), -1))
     nothing, whole = casc.decode(0*act[:1], l)[0], casc.decode(act, l)
     names = [str(c) if np.ndim(c) == 0 else "+".join(map(str, c)) for c in channels]
-    return xr.Dataset({"image": _pictures(each, "sample", "channel"), "part": _pictures(each - nothing, "sample", "channel"),
-                       "whole": _pictures(whole, "sample"), "nothing": _pictures(nothing), "input": _pictures(x, "sample"),
-                       "energy": (("sample", "channel"), _energy(act, mask).cpu().numpy()),
+    return xr.Dataset({"image": _pictures(each, *at), "part": _pictures(each - nothing, *at),
+                       "whole": _pictures(whole, "sample"), "nothing": _pictures(nothing),
+                       "input": _pictures(x, "sample"), "energy": (at, _energy(act, mask).cpu().numpy()),
                        "explained_variance": ("sample", image_variance(x, whole, casc.mean).cpu().numpy())},
                       {"channel": names}, dict(layer=l, name=casc.names[l - 1]))
 
@@ -290,16 +325,17 @@ def _energy(act, mask):
     parts = torch.stack([(act*m).flatten(1).square().sum(1) for m in mask], 1)
     return parts/act.flatten(1).square().sum(1, keepdim=True).clamp_min(torch.finfo(act.dtype).tiny)
 
-def _silencer(read, keep):
-    "A hook that multiplies what it reads by `keep`, in place"
+def _silencer(read, factor):
+    "A hook that multiplies what it reads by `factor`, in place"
     calls, view = itertools.count(1), replace(read, clone=False)
-    def f(m, tensors):
-        if next(calls) == read.number: view(tensors).mul_(keep)
-    return f
+    def _multiply(module, tensors):
+        if next(calls) == read.number: view(tensors).mul_(factor)
+    return _multiply
 
-def _silenced(casc, read, keep, x):
-    "Outputs where a layer was multiplied by `keep`"
-    with hooked([(casc.net.get_submodule(read.module), read.where, _silencer(read, keep))]): return casc.outputs(x)
+def _silenced(casc, read, factor, x):
+    "Outputs where a layer was multiplied by `factor`"
+    hook = casc.net.get_submodule(read.module), read.where, _silencer(read, factor)
+    with hooked([hook]): return casc.outputs(x)
 
 # %% ../nbs/15_explain.ipynb #eeb0a460
 def _effect(casc, l, mask, x):
@@ -313,10 +349,10 @@ RANKS = {"energy": lambda casc, l, mask, x: _energy(casc.activation(x, l), mask)
 
 def rank_channels(
     casc:Cascade, # fitted
-    layer, # number or name
+    layer:int|str, # number or name
     x:Tensor, # images, (batch, *shape)
     by:str="energy", # share of the layer's sum of squares; or 'effect' on the winning logit
-    channels=None, # those to rank; None: all
+    channels:Sequence[int]|np.ndarray|None=None, # those to rank; None: all
 ) -> xr.DataArray: # over `channel`, mean over images, largest first
     "The channels that matter most for these images"
     if by not in RANKS: raise BadInput(f"unknown rank {by!r}: choose one of {', '.join(RANKS)}")
@@ -327,24 +363,27 @@ def rank_channels(
     return found.isel(channel=np.argsort(-score, kind="stable"))
 
 # %% ../nbs/15_explain.ipynb #b14b8f35
+def _channel_rows(image, what, axs):
+    "One image on a contact sheet: the input, the whole layer, then its channels"
+    cells, limit = axs.flat, float(abs(image.part.mean("colour")).max()) if what == "part" else None
+    picture(image.input, next(cells)).set_title("input", fontsize=8)
+    picture(image.whole, ax := next(cells)).set_title(f"layer {image.attrs['layer']}", fontsize=8)
+    ax.set_xlabel("  ".join(_quality(image)), fontsize=7)
+    for c, ax in zip(range(image.sizes["channel"]), cells):
+        picture(image[what][c], ax, limit).set_title(f"channel {image.channel.values[c]}", fontsize=8)
+        ax.set_xlabel(f"energy {float(image.energy[c]):.1%}", fontsize=7)
+    for ax in cells: ax.axis("off")
+
 def channels_plot(
     sheet:xr.Dataset, # from `channel_images`
     what:str="part", # or 'image': as decoded, as in the paper
     columns:int=8, # pictures a row
-    axs=None, # axes to draw on, an image each row of `columns`
-): # the axes
+    axs:np.ndarray|None=None, # axes to draw on, an image each row of `columns`
+) -> np.ndarray: # the axes, (rows, columns)
     "Channels of a layer, an image after the other"
     n, per = sheet.sizes["sample"], -(-(sheet.sizes["channel"] + 2)//columns)
     axs = _grid(n*per, columns) if axs is None else axs
-    for i, rows in enumerate(np.split(axs, n)):
-        cells, limit = rows.flat, float(abs(sheet.part[i].mean("colour")).max()) if what == "part" else None
-        picture(sheet.input[i], next(cells)).set_title("input", fontsize=8)
-        picture(sheet.whole[i], ax := next(cells)).set_title(f"layer {sheet.attrs['layer']}", fontsize=8)
-        ax.set_xlabel("  ".join(_quality(sheet.isel(sample=i))), fontsize=7)
-        for c, ax in zip(range(sheet.sizes["channel"]), cells):
-            picture(sheet[what][i, c], ax, limit).set_title(f"channel {sheet.channel.values[c]}", fontsize=8)
-            ax.set_xlabel(f"energy {float(sheet.energy[i, c]):.1%}", fontsize=7)
-        for ax in cells: ax.axis("off")
+    for i, rows in enumerate(np.split(axs, n)): _channel_rows(sheet.isel(sample=i), what, rows)
     return axs
 
 # %% ../nbs/15_explain.ipynb #ae285a66
@@ -358,27 +397,31 @@ def what_changed(
     known, gain = total.sum(0), total - left
     pixel = torch.where(known > 1e-6*known.max(), gain.sum(1)/known, torch.nan)
     share = gain/total.sum((1, 2), keepdim=True)
-    at = "row", "column"
-    return xr.Dataset({"explained_variance": (("layer", *at), pixel.cpu().numpy()), "share": (("layer", "sample", *at), share.cpu().numpy()),
-                       "per_image": (("layer", "sample"), share.sum((2, 3)).cpu().numpy()), "overall": ("layer", (gain.sum((1, 2, 3))/total.sum()).cpu().numpy())},
-                      {"layer": np.arange(1, len(casc.names) + 1), "name": ("layer", casc.names)}, dict(samples=len(x)))
+    overall, at = gain.sum((1, 2, 3))/total.sum(), ("row", "column")
+    return xr.Dataset({"explained_variance": (("layer", *at), pixel.cpu().numpy()),
+                       "share": (("layer", "sample", *at), share.cpu().numpy()),
+                       "per_image": (("layer", "sample"), share.sum((2, 3)).cpu().numpy()),
+                       "overall": ("layer", overall.cpu().numpy())},
+                      {"layer": np.arange(1, len(casc.names) + 1), "name": ("layer", casc.names)},
+                      dict(samples=len(x)))
 
 # %% ../nbs/15_explain.ipynb #8630ba71
 def changed_plot(
     changed:xr.Dataset, # from `what_changed`
-    samples=(), # images to show one by one, below the set
-    layers=None, # which layers; None: all
-    axs=None, # axes to draw on, (1 + samples, layers)
-): # the axes
+    samples:Sequence[int]=(), # images to show one by one, below the set
+    layers:Sequence[int]|None=None, # which layers; None: all
+    axs:np.ndarray|None=None, # axes to draw on, (1 + samples, layers)
+) -> np.ndarray: # the axes, (1 + samples, layers)
     "A layer a column: explained variance of each pixel over the set, then the shares of single images"
     ds = changed if layers is None else changed.sel(layer=list(layers))
     axs = _grid(1 + len(samples), ds.sizes["layer"]) if axs is None else axs
-    shares = [ds.share.isel(sample=i) for i in samples]
     for l, column in enumerate(axs.T):
         column[0].imshow(ds.explained_variance[l], cmap="viridis", vmin=0, vmax=1)
         column[0].set(xticks=[], yticks=[], xlabel=f"EV {float(ds.overall[l]):.2f}")
         column[0].set_title(f"layer {int(ds.layer[l])}", fontsize=8)
-        for i, s, ax in zip(samples, shares, column[1:]): picture(s[l:l + 1], ax, float(abs(s).quantile(.995))).set_xlabel(f"EV {float(ds.per_image[l, i]):.2f}")
+        for i, ax in zip(samples, column[1:]):
+            s = ds.share.isel(sample=i)
+            picture(s[l:l + 1], ax, float(abs(s).quantile(.995))).set_xlabel(f"EV {float(ds.per_image[l, i]):.2f}")
         for ax in column: ax.xaxis.label.set_size(7)
     for ax, text in zip(axs[:, 0], ["all", *(f"image {i}" for i in samples)]): _aside(ax, text)
     return axs

@@ -6,6 +6,7 @@
 __all__ = ['SYMBOLS', 'STROKE', 'image_rows', 'profile_plot', 'activation_named', 'phase_diagram']
 
 # %% ../nbs/14_plot.ipynb #5f74f9c8
+from typing import Callable
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -20,97 +21,118 @@ from .meanfield import xi_c
 SYMBOLS = {"var_w": r"$\sigma_w^2$", "var_b": r"$\sigma_b^2$", "layer": "layer"}
 
 def _axis(ds, name):
-    "What stands at the axis of `name`"
+    "The label of the axis of `name`"
     return SYMBOLS.get(name) or ds[name].attrs.get("long_name", name)
 
 def _title(v):
-    "What a variable is, with its unit where it has one"
+    "The name of a variable, with its unit where it has one"
     unit = v.attrs.get("units", "1")
     return v.attrs.get("long_name", v.name) + ("" if unit == "1" else f" ({unit})")
 
 # %% ../nbs/14_plot.ipynb #f673b3b1
+def _picture(im):
+    "An image (C, H, W) or (H, W) as matplotlib takes it"
+    im = np.asarray(im)
+    return np.atleast_3d(np.moveaxis(im, 0, -1) if im.ndim == 3 else im).clip(0, 1)
+
 def image_rows(
     rows:dict, # label → images of that row, each (C, H, W) or (H, W), in [0, 1]
-    titles=None, # a title for each column
+    titles:list|None=None, # a title for each column
     size:float=.8, # inches a picture
-): # the figure
+) -> plt.Figure:
     "Labelled rows of small pictures"
     n = max(map(len, rows.values()))
-    fig, axs = plt.subplots(len(rows), n, figsize=(size*n + 1.2, size*len(rows) + .3), layout="constrained", squeeze=False)
+    figsize = size*n + 1.2, size*len(rows) + .3
+    fig, axs = plt.subplots(len(rows), n, figsize=figsize, layout="constrained", squeeze=False)
     for row, (name, ims) in zip(axs, rows.items()):
-        for ax, im in zip(row, ims):
-            im = np.atleast_3d(np.moveaxis(np.asarray(im), 0, -1) if np.ndim(im) == 3 else np.asarray(im))
-            ax.imshow(im.clip(0, 1), cmap="gray", vmin=0, vmax=1)
+        for ax, im in zip(row, ims): ax.imshow(_picture(im), cmap="gray", vmin=0, vmax=1)
         row[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
     for ax in axs.flat: ax.set(xticks=[], yticks=[])
     for ax, t in zip(axs[0], titles or []): ax.set_title(t, fontsize=8)
     return fig
 
 # %% ../nbs/14_plot.ipynb #b35af25b
+def _one_dimension(v):
+    "The dimensions of a measure beside depth, at most one"
+    over = [k for k in v.dims if k != "layer"]
+    if len(over) <= 1: return over
+    raise BadInput(f"a profile plot has lines for one dimension, here are {', '.join(over)}: "
+                   "select with ds.sel or average with ds.mean")
+
 def profile_plot(
     prof:xr.Dataset, # a profile, or a sweep over one dimension
     value:str="explained_variance", # which measure
-    ax=None, # axes to draw on; new ones by default
-): # the axes
+    ax:plt.Axes|None=None, # axes to draw on; new ones by default
+) -> plt.Axes:
     "A measure against depth, the cutoff as a dot"
     ax = ax or plt.subplots(figsize=(4.2, 2.8), layout="constrained")[1]
-    over = [k for k in prof[value].dims if k != "layer"]
-    if len(over) > 1: raise BadInput(f"a profile plot has lines for one dimension, here are {', '.join(over)}: select with ds.sel or average with ds.mean")
-    lines = [prof] if not over else [prof.isel({over[0]: i}) for i in range(prof.sizes[over[0]])]
+    over = _one_dimension(prof[value])
+    lines = [prof.isel({over[0]: i}) for i in range(prof.sizes[over[0]])] if over else [prof]
     for p, colour in zip(lines, plt.cm.viridis(np.linspace(0, .9, len(lines)))):
-        ax.plot(p.layer, p[value], color=colour, label=f"{_axis(prof, over[0])} = {p[over[0]].item():.4g}" if over else None)
+        label = f"{_axis(prof, over[0])} = {p[over[0]].item():.4g}" if over else None
+        ax.plot(p.layer, p[value], color=colour, label=label)
         if (at := float(cutoff(p))) >= 1: ax.plot(at, p[value].sel(layer=at), "o", color=colour, ms=5)
     ax.set(xlabel="layer", ylabel=_title(prof[value]))
     if over: ax.legend(fontsize=7, frameon=False)
     return ax
 
 # %% ../nbs/14_plot.ipynb #588c6b07
-def _along(ds, x, value):
+def _prepared(ds, x, value):
     "The dataset, checked, with `x` sorted"
     if x not in ds.dims: raise BadInput(f"the sweep has no dimension {x!r}: it has {', '.join(ds.dims)}")
-    if value not in ds: raise BadInput(f"the sweep holds no {value!r}: it holds {', '.join(map(str, ds.data_vars))}")
-    others = [k for k in ds[value].dims if k not in (x, "seed", "layer") and ds.sizes[k] > 1]
-    if others: raise BadInput(f"a phase diagram has one axis beside depth, and {', '.join(others)} varies too: select with ds.sel")
-    return ds.squeeze([k for k in ds[value].dims if k not in (x, "seed", "layer")]).sortby(x)
+    if value not in ds:
+        raise BadInput(f"the sweep holds no {value!r}: it holds {', '.join(map(str, ds.data_vars))}")
+    others = [k for k in ds[value].dims if k not in (x, "seed", "layer")]
+    varying = [k for k in others if ds.sizes[k] > 1]
+    if varying:
+        raise BadInput(f"a phase diagram has one axis beside depth, and {', '.join(varying)} varies too: "
+                       "select with ds.sel")
+    return ds.squeeze(others).sortby(x)
 
 # %% ../nbs/14_plot.ipynb #bc820ff9
 STROKE = [withStroke(linewidth=3, foreground="black")]
 
 def _cutoff_line(ds, x, ax, rule):
+    "The median cutoff, and its range over seeds"
     c = cutoff(ds, rule)
     over = [k for k in c.dims if k != x]
-    ax.plot(ds[x], c.median(over), color="white", lw=1.6, path_effects=STROKE, label="cutoff" + (" (paper's rule)" if rule == "paper" else ""))
+    label = "cutoff (paper's rule)" if rule == "paper" else "cutoff"
+    ax.plot(ds[x], c.median(over), color="white", lw=1.6, path_effects=STROKE, label=label)
     if over: ax.fill_between(ds[x], c.min(over), c.max(over), color="white", alpha=.25, lw=0)
 
 # %% ../nbs/14_plot.ipynb #53760ce1
 def activation_named(
     name:str, # as in a sweep's attributes: 'Tanh', 'erf', …
-): # from torch.nn or torch; `BadInput` where neither has it
+) -> Callable: # from torch.nn or torch; `BadInput` where neither has it
     "The activation of that name"
     act = getattr(torch.nn, name, None) or getattr(torch, name, None)
-    if act is None: raise BadInput(f"no theory for the activation {name!r}: it is neither in torch.nn nor in torch; draw with theory=False")
+    if act is None:
+        raise BadInput(f"no theory for the activation {name!r}: it is neither in torch.nn nor in torch; "
+                       "draw with theory=False")
     return act
 
 # %% ../nbs/14_plot.ipynb #8104074c
 def _theory_lines(ds, x, ax):
-    if x not in ("var_w", "var_b") or ds.attrs.get("net") != "mlp": raise BadInput("theory is drawn over var_w or var_b of an mlp sweep: draw with theory=False")
+    "Mean field's ξ_c and 6 ξ_c"
+    if x not in ("var_w", "var_b") or ds.attrs.get("net") != "mlp":
+        raise BadInput("theory is drawn over var_w or var_b of an mlp sweep: draw with theory=False")
     at = np.linspace(float(ds[x].min()), float(ds[x].max()), 400)
     held = {k: float(ds[k]) if k in ds.coords else ds.attrs[f"net_{k}"] for k in ("var_w", "var_b") if k != x}
     xi = xi_c(**{x: at}, **held, act=activation_named(ds.net_act))
-    for k, style in ((1, ":"), (6, "--")):
-        ax.plot(at, k*xi, style, color="tab:orange", lw=1.6, path_effects=STROKE, label=(f"{k} " if k > 1 else "") + r"$\xi_c$, theory")
+    for k, style, label in ((1, ":", r"$\xi_c$, theory"), (6, "--", r"6 $\xi_c$, theory")):
+        ax.plot(at, k*xi, style, color="tab:orange", lw=1.6, path_effects=STROKE, label=label)
 
 # %% ../nbs/14_plot.ipynb #9bf97881
 def phase_diagram(
     ds:xr.Dataset, # a sweep
     value:str="explained_variance", # the colour: any measure
-    x:str="var_w", # the axis along
+    x:str="var_w", # the horizontal axis
     rule:str="information", # of the cutoff line, see `cutoff`
     theory:bool=False, # draw mean field's ξ_c and 6 ξ_c as well
-    ax=None, # axes to draw on; new ones by default
-): # the axes
+    ax:plt.Axes|None=None, # axes to draw on; new ones by default
+) -> plt.Axes:
     "A measure over initialisation and depth, with the cutoff as a line"
-    ds = _along(ds, x, value)
+    ds = _prepared(ds, x, value)
     ax = ax or plt.subplots(figsize=(5.6, 3.8), layout="constrained")[1]
     v = ds[value].mean([k for k in ds[value].dims if k not in (x, "layer")], keep_attrs=True).transpose("layer", x)
     norm = PowerNorm(.5, 0, 1, clip=True) if value == "explained_variance" else None

@@ -15,11 +15,12 @@ from importlib import import_module
 from html import escape
 from importlib.resources import files
 from pathlib import Path
-from typing import NamedTuple
+from typing import Iterable, NamedTuple
 import anywidget, traitlets
 import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
+import torch
 from fastcore.basics import patch
 from IPython.display import HTML, display
 from PIL import Image
@@ -35,7 +36,7 @@ from .engine.pools import end_with_parent, fresh_processes
 
 # %% ../nbs/16_widgets.ipynb #9679d42e
 def picture_url(
-    fig, # a matplotlib figure; it is closed
+    fig:plt.Figure, # it is closed
     dpi:int=84, # pixels an inch
 ) -> str: # a `data:` URL that holds the picture
     "A figure as something an `<img>` shows with no file beside it"
@@ -55,7 +56,7 @@ def static(
 class Player:
     "Sliders over frames drawn beforehand, in any page and with no kernel"
     def __init__(self,
-        frames, # (figure, sentence) for each combination of the sliders' values, the last slider's fastest; figures are closed
+        frames:Iterable, # (figure, sentence) a combination, the last slider's value fastest; figures are closed
         sliders:dict, # name → its values; numbers or texts
         start:dict=None, # name → place among its values to start from; 0 by default
         interval:int=500, # milliseconds a frame when it plays
@@ -65,8 +66,10 @@ class Player:
         self.frames = [(picture_url(fig), text) for fig, text in frames]
         n = math.prod(map(len, self.sliders.values()))
         if len(self.frames) != n or not n:
-            raise BadInput(f"{len(self.frames)} frames for {n} combinations of {', '.join(self.sliders)}: give one for each")
-        if not all(text.strip() for _, text in self.frames): raise BadInput("a frame has no text: say in a sentence what it shows")
+            names = ", ".join(self.sliders)
+            raise BadInput(f"{len(self.frames)} frames for {n} combinations of {names}: give one for each")
+        if not all(text.strip() for _, text in self.frames):
+            raise BadInput("a frame has no text: say in a sentence what it shows")
 
     def __repr__(self): return f"Player({', '.join(f'{k}: {len(v)}' for k, v in self.sliders.items())})"
 
@@ -75,7 +78,8 @@ class Player:
         url, text = self.frames[first]
         frames = [[None if i == first else u, s] for i, (u, s) in enumerate(self.frames)]
         rows = [[k, v, self.start[k]] for k, v in self.sliders.items()]
-        data = json.dumps(dict(frames=frames, sliders=rows, interval=self.interval), ensure_ascii=False).replace("<", r"\u003c")
+        data = json.dumps(dict(frames=frames, sliders=rows, interval=self.interval), ensure_ascii=False)
+        data = data.replace("<", r"\u003c")
         return (f'<style>{static("theme.css")}{static("player.css")}</style>'
                 f'<figure class="cascade-player" data-interval="{self.interval}">'
                 f'<img src="{url}" alt="{escape(text)}"><figcaption>{escape(text)}</figcaption>'
@@ -102,7 +106,8 @@ def look(
     with one_thread(): prof, back = casc.profile(d.x_test[:n_test]), casc.reconstruct(d.x_test[:n_shown])
     shown = shown_layers(len(back))
     pixels = (back[shown - 1]*255).round().clamp(0, 255).byte().transpose(0, 1).numpy()
-    return prof.assign(reconstruction=(("image", "shown", "channel", "row", "column"), pixels)).assign_coords(shown=shown)
+    prof = prof.assign(reconstruction=(("image", "shown", "channel", "row", "column"), pixels))
+    return prof.assign_coords(shown=shown)
 
 # %% ../nbs/16_widgets.ipynb #75995dd2
 class Cost(NamedTuple):
@@ -124,10 +129,10 @@ def look_cost(
 # %% ../nbs/16_widgets.ipynb #28553cd3
 def walk_frame(
     looks:xr.Dataset, # over `var_w`
-    x, # the images that the pictures are of, (n, C, H, W)
-    w:float, # where to stand
-    some, # layers whose pictures are shown
-): # the figure, and a sentence
+    x:torch.Tensor, # the images that the pictures are of, (n, C, H, W)
+    w:float, # σ_w² of the cursor
+    some:np.ndarray, # layers whose pictures are shown
+) -> tuple: # the figure, and a sentence
     "The diagram with a cursor, and the images as they come back there"
     here, n = looks.sel(var_w=w), len(some) + 1
     fig, (top, *axs) = plt.subplots(n + 1, figsize=(5.2, 3.2 + .7*n), layout="constrained", height_ratios=[4.6, *[1]*n])
@@ -136,18 +141,21 @@ def walk_frame(
     rows = [x.numpy(), *here.reconstruction.sel(shown=some).transpose("shown", ...).values]
     for ax, label, row in zip(axs, ["input", *(f"layer {l}" for l in some)], rows):
         ax.imshow(np.hstack(list(np.moveaxis(row, 1, -1))), cmap="gray")
-        ax.set(xticks=[], yticks=[]); ax.set_ylabel(label, rotation=0, ha="right", va="center")
-    L, share = here.sizes["layer"], max(float(here.explained_variance[-1]), 0)
-    return fig, f"σ_w² = {w:g}: something comes back down to layer {int(cutoff(here))} of {L}, and {share:.0%} of the variance from the last one."
+        ax.set(xticks=[], yticks=[])
+        ax.set_ylabel(label, rotation=0, ha="right", va="center")
+    reached, explained = int(cutoff(here)), max(float(here.explained_variance[-1]), 0)
+    text = f"something comes back down to layer {reached} of {here.sizes['layer']}"
+    return fig, f"σ_w² = {w:g}: {text}, and {explained:.0%} of the variance from the last one."
 
 # %% ../nbs/16_widgets.ipynb #be92acd0
 def walk(
     looks:xr.Dataset, # `look`s along `var_w`
-    x, # the images that the pictures are of, (n, C, H, W) in [0, 1]
+    x:torch.Tensor, # the images that the pictures are of, (n, C, H, W) in [0, 1]
     n_layers:int=5, # how many layers to show
 ) -> Player: # along var_w, starting in the middle
     "A phase diagram to walk through"
-    ws, some = looks.var_w.values, looks.shown.values[np.linspace(0, looks.sizes["shown"] - 1, n_layers).round().astype(int)]
+    chosen = np.linspace(0, looks.sizes["shown"] - 1, n_layers).round().astype(int)
+    ws, some = looks.var_w.values, looks.shown.values[chosen]
     return Player((walk_frame(looks, x, w, some) for w in ws), {"σ_w²": ws}, start={"σ_w²": len(ws)//2})
 
 # %% ../nbs/16_widgets.ipynb #a6f44393
@@ -159,7 +167,11 @@ class Place(NamedTuple):
     width: int # units a layer
     data: str # name of the images
 
-    def like(self, other): return self[2:] == other[2:]
+    def like(self,
+        other:"Place", # to compare with
+    ) -> bool: # whether activation, width and images are the same
+        "The same kind of network on the same images"
+        return self[2:] == other[2:]
 
 # %% ../nbs/16_widgets.ipynb #d4f1e5c1
 def places(
@@ -167,16 +179,18 @@ def places(
 ) -> dict: # Place → its profile, with pictures if there are any
     "What is finished in a dataset, by place; of several seeds the first"
     if "point" not in ds.dims:
-        if ds.attrs.get("net") != "mlp": raise BadInput(f"this sweep is of {ds.attrs.get('net')!r}: an Explorer moves through sweeps of mlp")
+        if ds.attrs.get("net") != "mlp":
+            raise BadInput(f"this sweep is of {ds.attrs.get('net')!r}: an Explorer moves through sweeps of mlp")
         fixed = {k: [ds.attrs.get(f"net_{k}", ds.attrs.get(k))] for k in Place._fields if k not in ds.dims}
         ds = ds.isel(seed=0) if "seed" in ds.dims else ds
         ds = ds.drop_vars(fixed, errors="ignore").expand_dims(fixed).stack(point=Place._fields, create_index=False)
-    one = lambda i: ds.isel(point=i)
-    return {Place(*(one(i)[k].item() for k in Place._fields)): one(i) for i in range(ds.sizes["point"]) if bool(one(i).explained_variance.notnull().all())}
+    points = [ds.isel(point=i) for i in range(ds.sizes["point"])]
+    finished = [p for p in points if bool(p.explained_variance.notnull().all())]
+    return {Place(*(p[k].item() for k in Place._fields)): p for p in finished}
 
 # %% ../nbs/16_widgets.ipynb #a5483df2
 def nearest(
-    known, # places
+    known:Iterable, # places
     place:Place, # where the reader stands
 ) -> Place: # the closest place of the same kind, or None
     "The finished point to show"
@@ -194,14 +208,15 @@ def neighbours(
     if len(row) < 2: ws = sorted({k.var_w for k in known} | set(ws))
     r2 = np.full((len(ws), L), np.nan)
     for k in row: r2[ws.index(k.var_w), :known[k].sizes["layer"]] = known[k].explained_variance
-    ds = xr.Dataset({"explained_variance": (("var_w", "layer"), r2, {"long_name": "explained variance"})}, {"var_w": ws, "layer": np.arange(1, L + 1)})
+    values = (("var_w", "layer"), r2, {"long_name": "explained variance"})
+    ds = xr.Dataset({"explained_variance": values}, {"var_w": ws, "layer": np.arange(1, L + 1)})
     return ds.assign_attrs(net="mlp", net_act=place.act, net_var_b=place.var_b)
 
 # %% ../nbs/16_widgets.ipynb #cec14634
 def save_atlas(
     known:dict, # Place → look; all of one depth
-    path, # *.nc.gz
-):
+    path:str|Path, # *.nc.gz
+) -> None:
     "Write finished points to a file"
     keep = ["explained_variance", "reconstruction"]
     ds = xr.concat([v[keep].reset_coords(drop=True) for v in known.values()], "point")
@@ -212,14 +227,20 @@ def save_atlas(
 
 # %% ../nbs/16_widgets.ipynb #a5d8e997
 def load_atlas(
-    path, # what `save_atlas` wrote
+    path:str|Path, # what `save_atlas` wrote
 ) -> xr.Dataset: # for `Explorer`
     "Read finished points"
     ds = xr.load_dataset(io.BytesIO(gzip.decompress(Path(path).read_bytes())), engine="scipy")
     return ds.assign(reconstruction=ds.reconstruction.astype("uint8")*17)
 
 # %% ../nbs/16_widgets.ipynb #b73a6277
-RANGES = {"var_w": ("σ_w²", .05, 8, .01), "var_b": ("σ_b²", 0, 2, .01), "depth": ("depth", 1, 200, 1), "width": ("width", 2, 2000, 1)} # label, least, most, step
+RANGES = { # name → label, least, most, step
+    "var_w": ("σ_w²", .05, 8, .01),
+    "var_b": ("σ_b²", 0, 2, .01),
+    "layer": ("layer", 1, 200, 1), # where the reader looks
+    "depth": ("depth", 1, 200, 1), # of the network to compute
+    "width": ("width", 2, 2000, 1),
+}
 
 def check_controls(
     c:dict, # name → what was set
@@ -227,7 +248,8 @@ def check_controls(
     "Numbers that a network can be built from"
     for k, (label, lo, hi, step) in RANGES.items():
         v = c[k]
-        if not isinstance(v, (int, float)) or not lo <= v <= hi: raise BadInput(f"{label} is {'empty' if v is None else v}: give a number from {lo:g} to {hi:g}")
+        if not isinstance(v, (int, float)) or not lo <= v <= hi:
+            raise BadInput(f"{label} is {'empty' if v is None else v}: give a number from {lo:g} to {hi:g}")
         if step == 1 and v % 1: raise BadInput(f"{label} is {v}: give a whole number")
     return c
 
@@ -258,7 +280,8 @@ def shown_profile(
     r2 = prof.explained_variance.values
     with quiet(): length = float(xi_c(place.var_w, place.var_b, activation_named(place.act)))
     marks = [[k*length, t] for k, t in ((1, "ξ_c, theory"), (6, "6 ξ_c, theory")) if k*length <= len(r2)]
-    text = f"Explained variance falls from {r2[0]:.2f} in layer 1 to {r2[-1]:.2f} in layer {len(r2)}; theory's ξ_c is {length:.3g} layers"
+    text = (f"Explained variance falls from {r2[0]:.2f} in layer 1 to {r2[-1]:.2f} in layer {len(r2)}; "
+            f"theory's ξ_c is {length:.3g} layers")
     return dict(values=[round(float(v), 4) for v in r2], marks=marks, alt=text)
 
 # %% ../nbs/16_widgets.ipynb #ebe4264d
@@ -271,8 +294,8 @@ def thumbnail(
     return "data:image/png;base64," + base64.b64encode(f.getvalue()).decode()
 
 def shown_strip(
-    x, # the image, (C, H, W) in [0, 1]
-    prof, # a look; or what holds no `reconstruction`
+    x:torch.Tensor, # the image, (C, H, W) in [0, 1]
+    prof:xr.Dataset, # a look; or what holds no `reconstruction`
     image:int, # which of its pictures
     depth:int, # down to which layer
 ) -> list: # of [picture, label]
@@ -286,22 +309,28 @@ def shown_strip(
 class Explorer(anywidget.AnyWidget):
     "Move through initialisations: phase diagram, profile and reconstructions of one network at a time"
     _esm, _css = static("explorer.js"), static("theme.css") + static("explorer.css")
-    fields, controls = traitlets.List().tag(sync=True), traitlets.Dict().tag(sync=True) # what can be set, and how it is
-    diagram, view = traitlets.Dict().tag(sync=True), traitlets.Dict().tag(sync=True) # what is shown
-    note, error, busy = traitlets.Unicode().tag(sync=True), traitlets.Unicode().tag(sync=True), traitlets.Bool().tag(sync=True)
-    cost, progress = traitlets.Unicode().tag(sync=True), traitlets.Float().tag(sync=True) # of *Compute here*; a share of it
+    fields = traitlets.List().tag(sync=True) # what can be set
+    controls = traitlets.Dict().tag(sync=True) # how it is set
+    diagram = traitlets.Dict().tag(sync=True) # what is shown
+    view = traitlets.Dict().tag(sync=True)
+    note = traitlets.Unicode().tag(sync=True) # a sentence about it
+    error = traitlets.Unicode().tag(sync=True)
+    busy = traitlets.Bool().tag(sync=True)
+    cost = traitlets.Unicode().tag(sync=True) # of *Compute here*
+    progress = traitlets.Float().tag(sync=True) # from 0 to 1
 
     def __init__(self,
         ds:xr.Dataset, # a sweep of `mlp`, or a file's points from `load_atlas`
-        data=("mnist_sample", "fashion_mnist_sample"), # images to choose from: names, or `Data`
+        data:Iterable=("mnist_sample", "fashion_mnist_sample"), # images to choose from: names, or `Data`
         memory:float=4, # gigabytes that a computation may take
-        **controls, # where to start: var_w, var_b, depth, width, act, data, image
+        **controls:object, # where to start: var_w, var_b, layer, depth, width, act, data, image
     ):
         self.known, self.lock, self.memory, self.pace, self.process = places(ds), reentrant_lock(), memory, 1, None
         if not self.known: raise BadInput("nothing in this sweep is finished: run it further first")
         self.images = {o.name: o for o in (load_dataset(o) if isinstance(o, str) else o for o in data)}
         first = nearest(self.known, next(iter(self.known))._replace(var_w=1.76, var_b=.05))
-        start = {**first._asdict(), "depth": max(v.sizes["layer"] for v in self.known.values()), "image": 0, **controls}
+        deepest = max(v.sizes["layer"] for v in self.known.values())
+        start = {**first._asdict(), "layer": deepest, "depth": deepest, "image": 0, **controls}
         super().__init__(controls=start, fields=self._fields())
         self.observe(lambda _: self.show(), "controls")
         self.on_msg(lambda _, message, __: self._asked(**message))
@@ -314,11 +343,12 @@ ACTS = ("Tanh", "ReLU", "GELU", "SiLU", "ELU", "Sigmoid", "erf", "sin") # offere
 def _fields(self:Explorer):
     "The page's controls"
     deepest = max(v.sizes["layer"] for v in self.known.values())
-    most = dict(var_w=max(4., *(k.var_w for k in self.known)), var_b=.5, depth=deepest, width=1000)
+    most = dict(var_w=max(k.var_w for k in self.known), var_b=.5, layer=deepest, depth=deepest, width=1000)
     numbers = [dict(name=k, label=label, min=lo, max=most[k], step=step) for k, (label, lo, _, step) in RANGES.items()]
     choices = {"act": sorted({k.act for k in self.known} | set(ACTS)), "data": list(self.images), "image": range(5)}
     labels = {"act": "activation", "data": "images", "image": "image"}
-    return [{**f, "id": f"cascade-{id(self)}-{f['name']}"} for f in numbers + [dict(name=k, label=labels[k], options=[[o, str(o)] for o in v]) for k, v in choices.items()]]
+    lists = [dict(name=k, label=labels[k], options=[[o, str(o)] for o in v]) for k, v in choices.items()]
+    return [{**f, "id": f"cascade-{id(self)}-{f['name']}"} for f in numbers + lists]
 
 # %% ../nbs/16_widgets.ipynb #818b66f0
 @patch
@@ -338,20 +368,24 @@ def place(self:Explorer) -> Place: # as the controls say; `BadInput` where they 
 def show(self:Explorer):
     "Bring the page up to the controls"
     try: place = self.place()
-    except BadInput as e: self.error = str(e); return
+    except BadInput as e:
+        self.error = str(e)
+        return
     with self.lock:
-        self.error, at, depth = "", nearest(self.known, place), int(self.controls["depth"])
+        self.error, at = "", nearest(self.known, place)
+        layer, depth = int(self.controls["layer"]), int(self.controls["depth"])
         row = (at or place)._replace(var_w=0.), at and sum(k.like(at) and k.var_b == at.var_b for k in self.known)
-        if row != getattr(self, "_row", None): self._row, self.diagram = row, shown_diagram(neighbours(self.known, at or place))
+        if row != getattr(self, "_row", None):
+            self._row, self.diagram = row, shown_diagram(neighbours(self.known, at or place))
         if not self.busy: self.note, self.cost = self._say(place, at), f"{self._cost(place, depth)}"
-        self.view = dict(profile=shown_profile(self.known[at], at) if at else {}, strip=self._strip(at or place, depth))
+        self.view = dict(profile=shown_profile(self.known[at], at) if at else {}, strip=self._strip(at or place, layer))
 
 # %% ../nbs/16_widgets.ipynb #df2adf19
 @patch
-def _strip(self:Explorer, at, depth):
+def _strip(self:Explorer, at, layer):
     "The chosen image, and what comes back of it where that is known"
     image = int(self.controls["image"])
-    return shown_strip(self.images[at.data].x_test[image], self.known.get(at, {}), image, depth)
+    return shown_strip(self.images[at.data].x_test[image], self.known.get(at, {}), image, layer)
 
 @patch
 def _say(self:Explorer, place, at):
@@ -360,6 +394,12 @@ def _say(self:Explorer, place, at):
     prof = self.known[at]
     found = f"σ_w² = {at.var_w:g}, σ_b² = {at.var_b:g}" + ("" if at == place else " (the nearest finished point)")
     return f"{found}: something comes back down to layer {int(cutoff(prof))} of {prof.sizes['layer']}."
+
+@patch
+def _cost(self:Explorer, place, depth):
+    "What the place would take, at the pace of what was computed last"
+    cost = look_cost(depth, place.width)
+    return cost._replace(seconds=cost.seconds*self.pace)
 
 # %% ../nbs/16_widgets.ipynb #0418e2a0
 def _computed(pipe, images, act, **net):
@@ -375,23 +415,21 @@ def _elsewhere():
     return import_module("cascade_nb.widgets")._computed
 
 @patch
-def _cost(self:Explorer, place, depth):
-    "What the place would take, at the pace of what was computed last"
-    cost = look_cost(depth, place.width)
-    return cost._replace(seconds=cost.seconds*self.pace)
-
-@patch
 def compute(self:Explorer):
     "Compute the place where the reader stands, in a process of its own"
     try: place, depth = self.place(), int(self.controls["depth"])
-    except BadInput as e: self.error = str(e); return
+    except BadInput as e:
+        self.error = str(e)
+        return
     if self.busy: return
     cost = self._cost(place, depth)
     if cost.gigabytes > self.memory:
-        self.error = f"This takes {cost.gigabytes:.1f} GB, and {self.memory:g} GB are allowed: choose fewer layers or units, or Explorer(..., memory={math.ceil(cost.gigabytes)})"
+        self.error = (f"This takes {cost.gigabytes:.1f} GB, and {self.memory:g} GB are allowed: "
+                      f"choose fewer layers or units, or Explorer(..., memory={math.ceil(cost.gigabytes)})")
         return
     self.busy, self.progress, self.error = True, 0., ""
-    self.note = f"Computing σ_w² = {place.var_w:g}, σ_b² = {place.var_b:g}, {place.act}, width {place.width}, depth {depth}: {cost} …"
+    self.note = (f"Computing σ_w² = {place.var_w:g}, σ_b² = {place.var_b:g}, {place.act}, "
+                 f"width {place.width}, depth {depth}: {cost} …")
     self.job = Background(self._work, place, depth, cost)
     self.job.start()
 
@@ -411,29 +449,42 @@ def _work(self:Explorer, place, depth, cost):
     process = spawn.Process(target=_elsewhere(), args=(theirs, few, place.act), daemon=True,
                             kwargs=dict(depth=depth, width=place.width, var_w=place.var_w, var_b=place.var_b))
     mine = lambda: self.job is not None and self.job.is_current()
-    process.start(); theirs.close()
+    process.start()
+    theirs.close()
     self.process = process
     while mine() and not answer.poll(.3): self.progress = min((time.time() - start)/cost.seconds, .99)
-    if not mine(): process.kill(); return
+    if not mine():
+        process.kill()
+        return
     try: found = answer.recv()
-    except EOFError: found = BadInput("The computation was ended from outside, perhaps for want of memory: choose fewer layers or units")
+    except EOFError:
+        found = BadInput("The computation was ended from outside, perhaps for want of memory: "
+                         "choose fewer layers or units")
     self.busy, self.process = False, None
-    if isinstance(found, BadInput): self.note, self.error = "", str(found); return
+    if isinstance(found, BadInput):
+        self.note, self.error = "", str(found)
+        return
     self.known[place] = found
     if cost.seconds > 10: self.pace *= (time.time() - start)/cost.seconds # a shorter one is mostly the process's start
     self.show()
 
 # %% ../nbs/16_widgets.ipynb #880aefc2
-NEEDS = ('<p class="cascade-needs">No sliders here? Run the cell. If they still do not come, JupyterLab lacks anywidget: '
-         '<code>pip install anywidget</code> in the environment that JupyterLab runs in (the kernel\'s may be another), '
+NEEDS = ('<p class="cascade-needs">No sliders here? Run the cell. '
+         'If they still do not come, JupyterLab lacks anywidget: <code>pip install anywidget</code> '
+         'in the environment that JupyterLab runs in (the kernel\'s may be another), '
          'restart JupyterLab, and load this page anew.</p>')
 
 @patch
 def _repr_mimebundle_(self:Explorer, **kwargs):
     bundle = super(Explorer, self)._repr_mimebundle_(**kwargs)
     data, *meta = bundle if isinstance(bundle, tuple) else (bundle,)
-    strip = "".join(f'<img src="{url}" alt="{label}" style="display:inline-block;width:56px">' for url, label in self.view["strip"])
-    data["text/html"] = f'<img src="{self.diagram["url"]}" alt="{escape(self.diagram["alt"])}"><div>{strip}</div><p>{escape(self.note)}</p>'
+    small, strip = "display:block;width:100%;margin:0;float:none", self.view["strip"]
+    columns = (f"display:grid;grid-template-columns:repeat({len(strip)},minmax(0,1fr));"
+               "gap:2px;max-width:560px;clear:both")
+    images = "".join(f'<img src="{url}" alt="{label}" style="{small}">' for url, label in strip)
+    url, alt = self.diagram["url"], escape(self.diagram["alt"])
+    data["text/html"] = (f'<img src="{url}" alt="{alt}" style="display:block;float:none;max-width:100%">'
+                         f'<div class="cascade-strip" style="{columns}">{images}</div><p>{escape(self.note)}</p>')
     return (data, *meta) if meta else data
 
 @patch
@@ -446,15 +497,20 @@ def _ipython_display_(self:Explorer):
 # %% ../nbs/16_widgets.ipynb #1c468dc2
 class static_widgets:
     "nbdev processor: where an output has both, keep the HTML and drop the kernel's view, and what it needs"
-    def __init__(self, nb): self.nb = nb
+    def __init__(self,
+        nb:object, # a notebook, as nbdev reads it
+    ): self.nb = nb
     def end(self):
         for c in self.nb.cells:
-            if "outputs" in c: c.outputs = [o for o in c.outputs if "cascade-needs" not in "".join(o.get("data", {}).get("text/html", ""))]
+            html = lambda o: "".join(o.get("data", {}).get("text/html", ""))
+            if "outputs" in c: c.outputs = [o for o in c.outputs if "cascade-needs" not in html(o)]
             for o in c.get("outputs", []):
                 if "text/html" in o.get("data", {}): o["data"].pop("application/vnd.jupyter.widget-view+json", None)
 
 # %% ../nbs/16_widgets.ipynb #5a25ed28
-def one_link(cell):
+def one_link(
+    cell:object, # of a notebook, as nbdev reads it
+) -> None:
     "nbdev processor: a link whose text holds names in backticks goes where its writer said"
     if cell.cell_type == "markdown": cell.source = unnested(cell.source)
 

@@ -21,7 +21,11 @@ function form(model, el, go) {
   for (const b of el.querySelectorAll("button")) b.onclick = () => model.send({ asked: b.name, controls: model.get("controls") });
   const put = () => {
     const controls = model.get("controls");
-    for (const i of el.elements) if (i.name in controls && (i !== document.activeElement || i.type === "range")) i.value = controls[i.name];
+    for (const i of el.elements) {
+      if (!(i.name in controls)) continue;
+      if (i.type === "range" && typeof controls[i.name] !== "number") continue; // an emptied field leaves its slider where it was
+      if (i !== document.activeElement || i.type === "range") i.value = controls[i.name];
+    }
   };
   const busy = () => {
     el.elements.compute.disabled = model.get("busy");
@@ -39,8 +43,8 @@ function form(model, el, go) {
 }
 
 function diagram(model, el, go) {
-  el.innerHTML = '<img alt=""><div class="plane"><b></b><i></i></div>';
-  const [img, plane] = el.children;
+  el.innerHTML = '<img alt=""><div class="plane"><b></b><i></i></div><p class="beyond"></p>';
+  const [img, plane, beyond] = el.children;
   const [down, across] = plane.children;
   const draw = () => {
     const d = model.get("diagram"), c = model.get("controls");
@@ -48,36 +52,52 @@ function diagram(model, el, go) {
     img.src = d.url;
     img.alt = d.alt;
     Object.assign(plane.style, { left, top, width, height });
-    down.style.left = percent((c.var_w - d.x[0]) / (d.x[1] - d.x[0]));
-    across.style.top = percent((d.y[1] - c.depth) / (d.y[1] - d.y[0]));
+    const far = [];
+    const share = (name, label, [least, most]) => {
+      const v = c[name];
+      if (typeof v !== "number") return null;
+      if (v < least || v > most) far.push(`${label} = ${v} lies outside the diagram, which goes from ${+least.toFixed(2)} to ${+most.toFixed(2)}.`);
+      return (Math.min(Math.max(v, least), most) - least) / (most - least);
+    };
+    const [x, y] = [share("var_w", "σ_w²", d.x), share("layer", "Layer", d.y)];
+    if (x !== null) down.style.left = `calc(${percent(x)} - ${2 * x}px)`; // the line's own two pixels stay inside
+    if (y !== null) across.style.top = `calc(${percent(1 - y)} - ${2 * (1 - y)}px)`;
+    beyond.textContent = far.join(" ");
   };
   plane.onclick = e => {
     const d = model.get("diagram"), r = plane.getBoundingClientRect();
     const x = (e.clientX - r.left) / r.width, y = (e.clientY - r.top) / r.height;
-    go({ var_w: +(d.x[0] + x * (d.x[1] - d.x[0])).toFixed(2), depth: Math.round(d.y[1] - y * (d.y[1] - d.y[0])) });
+    go({ var_w: +(d.x[0] + x * (d.x[1] - d.x[0])).toFixed(2), layer: Math.round(d.y[1] - y * (d.y[1] - d.y[0])) });
   };
   model.on("change:diagram change:controls", draw);
   draw();
 }
 
 function profile(model, el) {
-  const W = 370, H = 240, left = 46, right = 12, top = 12, bottom = 40;
+  const W = 370, H = 270, left = 46, right = 12, top = 56, bottom = 40;
   const text = (x, y, s, more = "") => `<text x="${x}" y="${y}" font-size="12" ${more}>${s}</text>`;
   const draw = () => {
-    const p = model.get("view").profile, n = p.values?.length, depth = model.get("controls").depth;
+    const p = model.get("view").profile, n = p.values?.length, layer = model.get("controls").layer;
     if (!n) { el.innerHTML = ""; return; }
     const x = l => left + (W - left - right) * (l - 1) / Math.max(n - 1, 1);
     const y = v => H - bottom - (H - bottom - top) * Math.max(v, 0);
-    const upright = (l, colour, dash, s) => (l > n ? "" :
-      `<line x1="${x(l)}" x2="${x(l)}" y1="${y(1)}" y2="${y(0)}" stroke="${colour}" stroke-dasharray="${dash}"/>` +
-      text(x(l) - 4, y(1), s, `fill="${colour}" text-anchor="end" transform="rotate(-90 ${x(l) - 4} ${y(1)})"`));
+    // a line across the profile; each label has a row of its own above it, so that no two can meet
+    const upright = (l, row, colour, dash, s) => {
+      const base = 14 + 16 * row, side = x(l) > W / 2 ? -5 : 5;
+      return `<line x1="${x(l)}" x2="${x(l)}" y1="${base - 8}" y2="${y(0)}" stroke="${colour}" stroke-dasharray="${dash}"/>` +
+        text(x(l) + side, base, s, `class="mark" fill="${colour}" text-anchor="${side < 0 ? "end" : "start"}"`);
+    };
+    const here = Math.min(layer, n);
     const steps = [1, ...[.25, .5, .75, 1].map(s => Math.round(s * n))];
+    const apart = steps.filter((l, i) => l > 0 && (i === 0 || l - steps[i - 1] > 0) && (l === 1 || x(l) - x(1) > 20));
     el.innerHTML = `<svg viewBox="0 0 ${W} ${H}" width="${W}" role="img" aria-label="${p.alt}" fill="currentColor">` +
       `<path d="M${x(1)} ${y(1)}V${y(0)}H${x(n)}" fill="none" stroke="#495057"/>` +
       [0, .5, 1].map(v => text(x(1) - 6, y(v) + 4, v, 'text-anchor="end"')).join("") +
-      steps.map(l => text(x(l), y(0) + 16, l, 'text-anchor="middle"')).join("") + text(x(n / 2), H - 6, "layer") +
+      apart.map(l => text(x(l), y(0) + 16, l, 'text-anchor="middle"')).join("") +
+      text((left + W - right) / 2, H - 6, "layer", 'text-anchor="middle"') +
       text(12, y(.5), "explained variance", `text-anchor="middle" transform="rotate(-90 12 ${y(.5)})"`) +
-      p.marks.map(([l, s]) => upright(l, "#a34700", "4 3", s)).join("") + upright(depth, "#c00020", "", `layer ${depth}`) +
+      p.marks.map(([l, s], row) => upright(l, row, "#a34700", "4 3", s)).join("") +
+      (typeof layer !== "number" ? "" : upright(here, 2, "#c00020", "", layer > n ? `layer ${layer}: the last is ${n}` : `layer ${layer}`)) +
       `<polyline points="${p.values.map((v, i) => `${x(i + 1)},${y(v)}`).join(" ")}" fill="none" stroke="#1f5fa8" stroke-width="2"/></svg>`;
   };
   model.on("change:view change:controls", draw);
