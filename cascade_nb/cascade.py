@@ -42,7 +42,7 @@ class Cascade:
         layers:list|None=None, # dotted names of modules to read, see `trace_layers`; None: the natural layers
         train:bool=False, # read in training mode, see `untouched`
         inputs:list|None=None, # names of the inputs to decode, see `trace_layers`; None: all that are numbers or lead to numbers
-        relative:bool=False, # whether λ is a share of each layer's mean square activation
+        relative:bool=False, # whether λ is a share of the mean square activation of layer 1
     ):
         if solver not in SOLVERS: raise BadInput(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
         check_noise(noise)
@@ -91,7 +91,7 @@ def prepare(self:Cascade,
     given = inputs_of(x, self.net)
     self.reader = layer_reader(self.net, given, self.layers, self.train, self.inputs)
     self.names, self.shapes, self.origin = self.reader.names, self.reader.shapes, self.reader.origin
-    self.example, self.noises = given[:self.reader.batch or 2], [self.noise]*len(self.names)
+    self.example, self.floor = given[:self.reader.batch or 2], self.noise
     self.shape, self.workers, self.named = self.origin.shape, worker_count(given.tensors()[0][1]), len(given.tensors()) > 1
     self.parents, self.straight = self.reader.parents, self.reader.parents == tuple(range(len(self.names)))
     solver, kinds = SOLVERS[self.solver], [k for pair in self._pairs() for k in kind_of(*pair, self.solver)]
@@ -128,7 +128,7 @@ def _with_last(groups):
 @patch
 def _decoders(self:Cascade, inputs):
     "Yield each layer's decoder, and the activations of the layer as the last group has them"
-    learners = [learner(*pair, self.solver, self.noises[l], self.seed + l) for l, pair in enumerate(self._pairs())]
+    learners = [learner(*pair, self.solver, self.floor, self.seed + l) for l, pair in enumerate(self._pairs())]
     n, running = self.workers if self.reader.lazy else 0, deque()
     with worker_pool(n) if n else nullcontext(Inline()) as pool:
         for group, last in _with_last(self.reader.groups(inputs)):
@@ -178,7 +178,7 @@ def _composed(self:Cascade, steps, total):
         chain = composed(chains[parent] if parent else _first_rows(d), d)
         t = torch.cat([chain.coordinates(a.flatten(1)) for a in _some(acts)])
         t = t - t.mean(0)
-        S = matrix_product(t.T, t)/len(t) + self.noises[l - 1]*matrix_product(chain.weight, chain.weight.T)
+        S = matrix_product(t.T, t)/len(t) + self.floor*matrix_product(chain.weight, chain.weight.T)
         if reduces_rank_at(l): chain = truncated(chain, S, TRIM*total)
         chains = {k: c for k, c in (*chains.items(), (l, chain)) if k in self.parents[l:]}
         yield chain, S.trace().item()/total
@@ -221,12 +221,12 @@ def _precise(self:Cascade):
 
 # %% ../nbs/08_cascade.ipynb #7cbe0544
 @patch
-def _relative_noises(self:Cascade, x):
-    "λ of each layer: a share of the mean square of its activations on the first inputs"
+def _scale(self:Cascade, x):
+    "The mean square activation of layer 1 on the first inputs"
     with self._quiet(), self._precise(), untouched(self.net, self.train), torch.no_grad():
         walk = self.reader.walk([self.reader.ready(x[:self.reader.batch or SCALED])])
-        with closing(walk): squares = [a.double().square().mean().item() for a, in islice(walk, 1, None)]
-    return [self.noise*max(s, TINY) for s in squares]
+        with closing(walk): a, = next(islice(walk, 1, None))
+    return max(a.double().square().mean().item(), TINY)
 
 @patch
 def _ready(self:Cascade, x):
@@ -235,7 +235,7 @@ def _ready(self:Cascade, x):
     first = next(given, ())
     if not len(first): raise BadInput("no inputs: give at least 2, better 4,000")
     self.prepare(first)
-    if self.relative: self.noises = self._relative_noises(first)
+    if self.relative: self.floor = self.noise*self._scale(first)
     if not is_whole(x) and not self.reader.batch: return joined([first], given)
     share = max(2, -(-len(first)//self.workers)) if self.reader.plain else len(first)
     size = min(self._batch(), max(share, 1))
@@ -270,7 +270,7 @@ def _fitting(self:Cascade, ready):
         return
     inputs = list(inputs)
     total = _variance([self.reader.layer_0(b) for b in inputs])
-    if self.at_once: steps = SOLVERS[self.solver].chain(self.reader.segments, inputs, self.noises, self.workers, total)
+    if self.at_once: steps = SOLVERS[self.solver].chain(self.reader.segments, inputs, self.floor, self.workers, total)
     else: steps = self._composed(self._decoders(inputs), total)
     with closing(_until_dead(steps, self.straight)) as chains: yield from chains
 

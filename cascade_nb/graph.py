@@ -251,7 +251,7 @@ class Recording:
         gates:Iterable=(), # names of the inputs that are not decoded
     ):
         self.net, self.inputs, self.graph = net, inputs, OperatorGraph(net, inputs, gates)
-        self.calls, self.sites, self.stack, self.last, self.first = [], [], [], set(), set()
+        self.calls, self.sites, self.stack, self.last, self.first, self.maps = [], [], [], set(), set(), set()
         self.names, self.times = {m: n for n, m in modules_of(net).items()}, Counter()
 
     @property
@@ -285,6 +285,7 @@ class Recording:
         "Remember shapes whose channels are known to stand last, or first"
         self.last |= {tuple(t.shape) for t in tensors if _features_last(m, t)}
         self.first |= {tuple(t.shape) for t in tensors if _channels_first(m, t)}
+        self.maps |= {tuple(t.shape) for t in tensors if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))}
 
 # %% ../nbs/04_graph.ipynb #0c4efa37
 def _features_last(m, t):

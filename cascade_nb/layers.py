@@ -243,9 +243,13 @@ def formed(
     return tuple(shape) if len(shape) < 4 else (math.prod(shape),)
 
 # %% ../nbs/05_layers.ipynb #0eabfaaa
+def _is_last(rec, o):
+    "Whether a site has its channels last; where a convolution has seen the same shape, only its own module tells"
+    return o.shape in rec.last and (o.shape not in rec.maps or isinstance(o.call.module, (nn.Linear, nn.LayerNorm)))
+
 def _read(rec, o):
     "How a site is read"
-    batch, last = o.shape.index(rec.rows), o.shape in rec.last
+    batch, last = o.shape.index(rec.rows), _is_last(rec, o)
     rest = o.shape[:batch] + o.shape[batch + 1:]
     given = rest[-1:] + rest[:-1] if last else rest
     overwritten = o.storage and rec.graph.latest[o.storage] != o.whole
@@ -263,6 +267,11 @@ def _row(rec, v, o, note=""):
     shape = r.given if r else site.shape[1:]
     module = type(site.call.module).__name__ if site.where == "output" else rec.graph.ops[v]
     return empty | dict(name=site.name, module=module, kind=kind(r.shape) if r else "", shape=shape, note=note)
+
+def _meet_late(rec, found):
+    "Whether all of several inputs pass a layer only in the second half of the network"
+    first = next((v for v, o, _ in found if o), 0)
+    return len({p.name for p in rec.parts}) > 1 and rec.path.index(first) > len(rec.path)/2
 
 def _parents(levels):
     "Of each layer, 1..L: the last one before it that no more skips pass beside"
@@ -355,6 +364,7 @@ class Trace:
     train: bool # read in training mode
     writes_input: bool # the network changes its input in place
     gates: tuple # names of inputs that are passed on and not decoded
+    late: bool # several inputs meet only in the second half of the network
     batch: int # inputs in one pass, where the network takes no other number; 0: any number
 
     @property
@@ -377,6 +387,7 @@ def _cells(rows):
 def _remarks(trace):
     "Lines about what goes in, where that is not one tensor of numbers"
     about = [] if trace.origin.whole else [repr(trace.origin)]
+    if trace.late: about.append(f"the inputs meet only at {trace.names[0]}: inputs=[{trace.origin.parts[0].name!r}] reads the layers of one")
     return about + [f"not decoded: {', '.join(trace.gates)}"]*bool(trace.gates)
 
 @patch
@@ -458,6 +469,12 @@ def check_batch(
     return inputs
 
 # %% ../nbs/05_layers.ipynb #3b7f0343
+def _form_of(rec, part):
+    "The shape in which decoders read a piece of layer 0; a waveform that a one-dimensional convolution sees is a line"
+    rest = _without(part.shape, part.batch)
+    if len(rest) == 1 and (part.shape[0], 1, *rest) in rec.first: return 1, 1, *rest
+    return formed(rest, part.shape in rec.first)
+
 BATCHES = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 10, 20, 50, 100) # tried where two inputs are refused
 
 def _recorded(net, inputs, train, gates):
@@ -469,6 +486,15 @@ def _recorded(net, inputs, train, gates):
         try: return record(net, few(n), train, gates)
         except BadInput: continue
     raise failed
+
+def _with_one_batch(net, inputs, train, gates, rec, found):
+    "`found` without values that hold the batch twice, such as similarities of each input with each other; a second record tells"
+    if not any(o and o.shape.count(rec.rows) > 1 for _, o, _ in found) or len(inputs) < 3 or rec.rows != 2: return found
+    other = record(net, inputs[:3].map(lambda t: t.detach().clone()), train, gates)
+    shapes = {(o.name, o.where, o.index): o.shape for o in other.sites}
+    twice = lambda o: o and sum(a != b for a, b in zip(o.shape, shapes.get((o.name, o.where, o.index), o.shape))) > 1
+    made = lambda o: o and o.where not in ("input", "output") and o.shape.count(rec.rows) > 1
+    return [(v, None, "depends on other inputs too") if twice(o) or made(o) else (v, o, note) for v, o, note in found]
 
 def trace_layers(
     net:nn.Module, # any network
@@ -485,13 +511,14 @@ def trace_layers(
     if len(gates) == len(given.tensors()): gates = [k for k, t in given.tensors() if t.dtype is torch.bool]
     rec = _recorded(net, given, train, gates)
     found = list(_natural(rec) if layers is None else _chosen(rec, layers))
+    found = _with_one_batch(net, given, train, gates, rec, found)
     reads = [_read(rec, o) for _, o, _ in found if o]
     if not reads: raise BadInput(f"{type(net).__name__} has no layer that can be read, only its input and its head: name some with layers=[...]")
-    origin = Origin(tuple(rec.parts), tuple(formed(_without(p.shape, p.batch), p.shape in rec.first) for p in rec.parts))
+    origin = Origin(tuple(rec.parts), tuple(_form_of(rec, p) for p in rec.parts))
     unused = [k for k, _ in given.tensors() if k not in {p.name for p in rec.parts}]
     writes = any(rec.graph.latest.get(storage_of(t), 0) for _, t in rec.inputs.tensors())
     parents = _parents([rec.level[v] if layers is None else 0 for v, o, _ in found if o])
-    return Trace(reads, parents, _numbered(rec, found, origin, parents), origin, train, writes, tuple(unused), 0 if rec.rows <= 2 else rec.rows)
+    return Trace(reads, parents, _numbered(rec, found, origin, parents), origin, train, writes, tuple(unused), _meet_late(rec, found), 0 if rec.rows <= 2 else rec.rows)
 
 # %% ../nbs/05_layers.ipynb #4e5f9b69
 def finite(

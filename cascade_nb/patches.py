@@ -157,7 +157,7 @@ def _layout(shape, beside):
     "The layout of `shape` beside a map of size `beside`"
     if len(shape) == 1: return Vector(shape)
     if len(shape) == 2: return Tokens(shape, *(beside and token_grid(shape[0], beside) or ((shape[0], 1), 0)))
-    return ChannelsLast(shape) if shape[0] == shape[1] != shape[2] else ChannelsFirst(shape)
+    return ChannelsLast(shape) if 1 < shape[0] == shape[1] != shape[2] else ChannelsFirst(shape)
 
 # %% ../nbs/09_patches.ipynb #fc166f1e
 class Axis(NamedTuple):
@@ -266,9 +266,12 @@ def targets(self:Pair,
 
 # %% ../nbs/09_patches.ipynb #98dcefed
 @patch
+def _centre(self:Pair, weight): return weight[:, :, self.k//2, self.k//2]
+
+@patch
 def _convolve(self:Pair, g, weight):
     "The neighbourhoods of all positions times the weights"
-    if g.shape[2:] == (1, 1): return F.linear(g[:, :, 0, 0], weight[:, :, 0, 0])[:, :, None, None] # faster
+    if g.shape[2:] == (1, 1): return F.linear(g[:, :, 0, 0], self._centre(weight))[:, :, None, None] # faster
     if any(a.before or a.after for a in self.axes): return F.conv2d(self._padded(g), weight)
     return F.conv2d(g, weight, padding=self.k//2)
 
@@ -297,7 +300,7 @@ def adjoint(self:Pair,
     "The transpose of `apply`"
     b = self._padded_blocks(self.prev.to_grid(rows)*self.prev.copies)
     if b.shape[2:] == (1, 1):
-        return self.cur.from_grid((b[:, :, 0, 0] @ weight[:, :, 0, 0])[:, :, None, None])
+        return self.cur.from_grid((b[:, :, 0, 0] @ self._centre(weight))[:, :, None, None])
     g = F.conv_transpose2d(b, weight)
     for d, a in zip((2, 3), self.axes): g = g.narrow(d, a.before + self.k//2, a.n_cur)
     return self.cur.from_grid(g)
@@ -327,7 +330,8 @@ def pair(
     if len(prev) == len(cur) == 2 and cur[0] - prev[0] in (0, 1):
         return Pair(Tokens(prev, (prev[0], 1)), MixedTokens(cur, (prev[0], 1), cur[0] - prev[0]), 1)
     p, c = _layout(prev, _map_size(cur)), _layout(cur, _map_size(prev))
-    if math.prod(c.size) > 1: return Pair(p, c, 3 if 9*channels(c) <= WIDEST else 1)
+    if math.prod(c.size) > 1 and math.prod(p.size) > 1: return Pair(p, c, 3 if 9*channels(c) <= WIDEST else 1)
+    if math.prod(c.size) > 1 and math.prod(cur) > WIDEST: return Pair(Vector(prev), c, 1) # the mean over positions
     dense = math.prod(prev)*math.prod(cur) <= WEIGHTS or math.prod(p.size) == 1
     return Pair(Vector(prev) if dense else GlobalMean(p), Vector(cur), 1)
 

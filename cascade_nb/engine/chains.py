@@ -7,12 +7,11 @@ __all__ = ['TRIM', 'TOLERANCE', 'KEPT', 'LowRank', 'range_basis', 'truncated', '
 
 # %% ../../nbs/engine/04_chains.ipynb #845a22c2
 import math
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Executor, Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import reduce
-from itertools import repeat
 from operator import iadd
 from typing import NamedTuple
 import numpy as np
@@ -114,6 +113,7 @@ KEPT = 4 # batches of a worker up to which their bytes are kept for the next map
 class _Walk:
     "What the threads of one walk share"
     batches: list # activations behind the map before
+    noise: float
     total: float
     widest: float # rows of a chain, over its width, above which activations are cheaper targets
     kept: dict = field(default_factory=dict) # index of a batch → its `Quantised` or None
@@ -133,32 +133,32 @@ def _targets(walk:_Walk, chain:Future|None, prev:Tensor, kept:Quantised|None) ->
     if before is not None and not walk.is_wide(before): return before.coordinates(prev.flatten(1))
     return prev.flatten(1) if kept is None else kept
 
-def _move_batch(walk:_Walk, i:int, move:Callable, chain:Future|None, keep:bool, noise:float) -> Moments:
+def _move_batch(walk:_Walk, i:int, move:Callable, chain:Future|None, keep:bool) -> Moments:
     "Move batch `i` through one map, and take its moments"
     if walk.closed: raise CancelledError("nobody waits for this chain any more")
     prev, kept, cur = walk.batches[i], walk.kept.get(i), move(walk.batches[i])
-    q = quantised(cur.flatten(1), noise)
+    q = quantised(cur.flatten(1), walk.noise)
     walk.kept[i] = q if q.step and keep else None
-    m = pair_moments(lambda: _targets(walk, chain, prev, kept), q, noise)
+    m = pair_moments(lambda: _targets(walk, chain, prev, kept), q, walk.noise)
     reused = chain is not None and prev.shape == cur.shape # the inputs are not ours to write over
     walk.batches[i] = prev.copy_(cur) if reused else cur
     return m
 
 # %% ../../nbs/engine/04_chains.ipynb #57270854
 @torch.no_grad()
-def _gather(walk:_Walk, move:Callable, chain:Future|None, mine:range, noise:float) -> Moments:
+def _gather(walk:_Walk, move:Callable, chain:Future|None, mine:range) -> Moments:
     "Moments over one worker's batches"
     keep = len(mine) <= KEPT
-    return reduce(iadd, (_move_batch(walk, i, move, chain, keep, noise) for i in mine))
+    return reduce(iadd, (_move_batch(walk, i, move, chain, keep) for i in mine))
 
 @torch.no_grad()
-def _link(walk:_Walk, parts:list, chain:Future|None, l:int, noise:float) -> tuple[LowRank, float]:
+def _link(walk:_Walk, parts:list, chain:Future|None, l:int) -> tuple[LowRank, float]:
     "The chain behind map `l`, as soon as all workers have got there"
     m = reduce(iadd, (p.result() for p in parts))
     before = None if chain is None else chain.result()[0]
     if before is not None and walk.is_wide(before):
         m = m._replace(K=matrix_product(before.weight.to(m.K.dtype), m.K))
-    return extended(m, before, noise, walk.total, reduces_rank_at(l))
+    return extended(m, before, walk.noise, walk.total, reduces_rank_at(l))
 
 # %% ../../nbs/engine/04_chains.ipynb #9f40298f
 def _executor(workers:int) -> Executor:
@@ -171,22 +171,21 @@ def _prepared(step, noise): return step.prepared(TOLERANCE*noise)
 def chain_down(
     steps:Iterable, # maps, each with `prepared(tolerance)` → a function of a batch
     batches:list, # inputs, (batch, *shape); its entries are replaced as the walk goes on
-    noise:float|Sequence, # λ, activation²; or one for each map
+    noise:float, # λ, activation²
     workers:int, # batches side by side; 1: no threads
     total:float, # variance of the inputs, summed over their numbers
 ) -> Iterator[tuple[LowRank, float]]:
     "Yield the chain from behind each map, and what comes back through it as a share of `total`"
     if not batches: raise ValueError("there is no batch of inputs: give at least one")
-    walk = _Walk(batches, total, 1/8 if bytes_allowed() else 1/2)
-    noises = noise if isinstance(noise, Sequence) else repeat(noise)
+    walk = _Walk(batches, noise, total, 1/8 if bytes_allowed() else 1/2)
     n, chain = min(workers, len(batches)), None
     with one_thread(), ExitStack() as stack:
         *pools, solver = [stack.enter_context(_executor(workers)) for _ in range(n + 1)]
         stack.callback(walk.close) # runs first, before the pools wait for their threads
-        for l, (step, own) in enumerate(zip(steps, noises), 1):
-            move = _prepared(step, own)
-            parts = [pool.submit(_gather, walk, move, chain, range(i, len(batches), n), own)
+        for l, step in enumerate(steps, 1):
+            move = _prepared(step, noise)
+            parts = [pool.submit(_gather, walk, move, chain, range(i, len(batches), n))
                      for i, pool in enumerate(pools)]
-            before, chain = chain, solver.submit(_link, walk, parts, chain, l, own)
+            before, chain = chain, solver.submit(_link, walk, parts, chain, l)
             if before is not None: yield before.result()
         if chain is not None: yield chain.result()
