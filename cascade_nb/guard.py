@@ -133,7 +133,8 @@ def unwrapped(
 ) -> nn.Module: # the network inside
     "`net` without `torch.compile`, DataParallel and DistributedDataParallel around it"
     if not isinstance(net, nn.Module): raise BadInput(f"the network is a {type(net).__name__}: give a torch.nn.Module")
-    inside = next((getattr(net, attr) for c in type(net).__mro__ for kind, attr in WRAPPERS.items() if c.__name__ == kind), net)
+    inside = next((getattr(net, attr) for c in type(net).__mro__ for kind, attr in WRAPPERS.items()
+                   if c.__name__ == kind), net)
     return net if inside is net else unwrapped(inside)
 
 def check_readable(
@@ -144,4 +145,5 @@ def check_readable(
         for kind in type(m).__mro__:
             if kind.__name__ in UNREADABLE: raise BadInput(f"{name or 'the network'} is {UNREADABLE[kind.__name__]}")
     for name, p in net.named_parameters():
-        if type(p.data).__name__ == "DTensor": raise BadInput(f"the network's {name!r} is spread over processes: give the network before it is sharded")
+        if type(p.data).__name__ == "DTensor":
+            raise BadInput(f"the network's {name!r} is spread over processes: give the network before it is sharded")

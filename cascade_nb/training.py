@@ -39,7 +39,9 @@ def outputs_of(
 ) -> Tensor: # in single precision or better
     "The tensor of an output that is compared with targets"
     found = [t for t in tensors_in(main_output(out)) if t.is_floating_point()]
-    if not found: raise BadInput(f"the network returns a {type(out).__name__} without a floating tensor: give loss=, a function of (output, targets)")
+    if not found:
+        raise BadInput(f"the network returns a {type(out).__name__} without a floating tensor: give loss=, a "
+                       f"function of (output, targets)")
     return found[0] if found[0].element_size() >= 4 else found[0].float()
 
 def _classes(z, y):
@@ -69,7 +71,8 @@ def _soft(out, y):
 def _squeezed(shape): return tuple(n for n in shape[1:] if n != 1)
 
 def _unplain(z, y, why):
-    return BadInput(f"the loss is not plain from outputs {tuple(z.shape)} and targets {tuple(y.shape)} of {str(y.dtype)[6:]}{why}: give loss=, "
+    return BadInput(f"the loss is not plain from outputs {tuple(z.shape)} and targets {tuple(y.shape)} of "
+                    f"{str(y.dtype)[6:]}{why}: give loss=, "
                     "such as F.cross_entropy (classes), F.binary_cross_entropy_with_logits (yes or no), F.mse_loss (numbers)")
 
 def _for_classes(z, y, ids):
@@ -80,7 +83,8 @@ def _for_classes(z, y, ids):
         if not dims: continue
         known = target[target != IGNORED]
         if known.numel() and (known.min() < 0 or known.max() >= z.shape[dims[0]]):
-            raise BadInput(f"targets run from {known.min()} to {known.max()}, and the network has {z.shape[dims[0]]} outputs for them: count classes from 0, or give loss=")
+            raise BadInput(f"targets run from {known.min()} to {known.max()}, and the network has "
+                           f"{z.shape[dims[0]]} outputs for them: count classes from 0, or give loss=")
         later = ids is not None and ids.shape == y.shape and torch.equal(ids, y)
         each = {2: "", 3: " for each token"}.get(z.ndim, " for each pixel")
         return Loss(f"cross-entropy{each}" + ", of the next one"*later, _cross_entropy(dims[0], later))
@@ -92,13 +96,16 @@ def chosen_loss(
 ) -> Loss:
     "The loss that outputs and targets call for; `BadInput` where that is not plain"
     z = outputs_of(out)
-    if not isinstance(y, Tensor): raise BadInput(f"targets are a {type(y).__name__}: give a tensor, or loss=, a function of (output, targets)")
+    if not isinstance(y, Tensor):
+        raise BadInput(f"targets are a {type(y).__name__}: give a tensor, or loss=, a function of (output, targets)")
     if len(y) != len(z): raise _unplain(z, y, f", since there are {len(y)} targets for {len(z)} outputs")
     numbers = y.is_floating_point() or y.dtype is torch.bool
     if not numbers and (found := _for_classes(z, y, ids)): return found
     if _squeezed(z.shape) != _squeezed(y.shape): raise _unplain(z, y, "")
-    if numbers and z.ndim == 2 and z.shape[1] > 1 and y.min() >= 0 and torch.allclose(y.sum(1).float(), torch.ones(len(y)).to(y.device)): return Loss("cross-entropy with soft targets", _soft)
-    if bool(((y == 0) | (y == 1)).all()): return Loss("binary cross-entropy with logits", _alike(F.binary_cross_entropy_with_logits))
+    if numbers and z.ndim == 2 and z.shape[1] > 1 and y.min() >= 0 and torch.allclose(y.sum(1).float(), torch.ones(len(y)).to(y.device)):
+        return Loss("cross-entropy with soft targets", _soft)
+    if bool(((y == 0) | (y == 1)).all()):
+        return Loss("binary cross-entropy with logits", _alike(F.binary_cross_entropy_with_logits))
     if numbers: return Loss("mean squared error", _alike(F.mse_loss))
     raise _unplain(z, y, "")
 

@@ -87,15 +87,19 @@ def random_targets(
 def _targets_and_loss(net, x, y, loss):
     "Targets of `x`, and a loss that runs on them"
     for name, p in net.named_parameters():
-        if not p.is_meta and not p.isfinite().all(): raise BadInput(f"the network's {name!r} holds NaN or infinite values: initialise it")
+        if not p.is_meta and not p.isfinite().all():
+            raise BadInput(f"the network's {name!r} holds NaN or infinite values: initialise it")
     with untouched(net): out = x.call(net)
     drawn = y is None
     if drawn: y = random_targets(outputs_of(out))
     ids = [t for _, t in x.tensors() if not t.is_floating_point()][:1]
     found = chosen_loss(out, y, *ids) if loss is None else given_loss(loss)
     try: value = found.measure(out, y)
-    except Exception as e: raise BadInput(f"the loss {found.name!r} failed on outputs and targets of {len(x)} inputs ({e}): give loss=, a function of (what the network returns, targets)") from e
-    if not isinstance(value, Tensor) or value.numel() != 1: raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
+    except Exception as e:
+        raise BadInput(f"the loss {found.name!r} failed on outputs and targets of {len(x)} inputs ({e}): give "
+                       f"loss=, a function of (what the network returns, targets)") from e
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
     return y, found._replace(name=found.name + " with random targets"*drawn)
 
 PRECISION = 1e-2 # the noise floor of the verdict, as a share of the mean square activation of layer 1
@@ -122,7 +126,8 @@ N_TEST = 256 # inputs to measure on, and for the backward pass
 
 def evidence(
     net:nn.Module, # any network; only read
-    x:Tensor|tuple|dict|Inputs, # what it takes: the last `N_TEST` inputs are measured on, decoders learn from the others
+    # what it takes: the last `N_TEST` inputs are measured on, decoders learn from the others
+    x:Tensor|tuple|dict|Inputs,
     y:object=None, # their targets; None: not known
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> xr.Dataset: # over `layer` and `weight`
@@ -143,7 +148,8 @@ def evidence(
     ds["gradient"] = "weight", list(grads.values()), {"long_name": "size of the gradient over that of the weight",
                                                       "units": "1"}
     overflows = _overflows(net, test) if np.isnan(states).any() else ""
-    return ds.assign_attrs(net=type(net).__name__, n_train=n - N_TEST, n_test=N_TEST, loss=loss.name, overflows=overflows,
+    return ds.assign_attrs(net=type(net).__name__, n_train=n - N_TEST, n_test=N_TEST, loss=loss.name,
+                           overflows=overflows,
                            seconds=time.perf_counter() - start)
 
 # %% ../nbs/13_verdict.ipynb #da2f32f3
@@ -230,7 +236,8 @@ class Cause(NamedTuple):
 
 def _number_format(ev): return ~np.isfinite(ev.scale.values) & bool(ev.attrs.get("overflows", ""))
 
-CAUSES = {"number format": Cause(_number_format, "the activations overflow this number format, and are finite in float32: use bfloat16 or float32, or a normalisation layer", at_once=True),
+CAUSES = {"number format": Cause(_number_format,
+                                 "the activations overflow this number format, and are finite in float32: use bfloat16 or float32, or a normalisation layer", at_once=True),
           "explodes": Cause(lambda ev: ~(ev.scale <= GROWN*ev.scale[0]).values & ~_number_format(ev).any(),
                             "activations explode: smaller weights, or a normalisation layer", at_once=True),
           "dead units": Cause(lambda ev: (ev.dead > .5).values,
@@ -364,7 +371,8 @@ def plot(self:Verdict,
 # %% ../nbs/13_verdict.ipynb #3de9aef1
 def diagnose(
     net:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
-    data:object, # a `Data`, what the network takes, a pair (inputs, targets), or an iterable of such pairs; see `gathered`
+    # a `Data`, what the network takes, a pair (inputs, targets), or an iterable of such pairs; see `gathered`
+    data:object,
     repeats:int=2, # batches of inputs, and draws of the weights where a builder is given
     n_train:int=2048, # inputs that decoders learn from, in each
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
@@ -374,7 +382,8 @@ def diagnose(
     made = [net if isinstance(net, nn.Module) else net(seed=i) for i in range(repeats)]
     x, y = gathered(data, made[0], 2*(n_train + N_TEST))
     if len(x) < 2*N_TEST:
-        raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*N_TEST}, better {n_train + N_TEST}")
+        raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*N_TEST}, better "
+                       f"{n_train + N_TEST}")
     def one(i:int) -> xr.Dataset:
         at = torch.randperm(len(x), generator=torch.Generator().manual_seed(i))[:n_train + N_TEST]
         return evidence(made[i], x[at], rows_of(y, at, len(x)), loss)
