@@ -47,7 +47,8 @@ class Cascade:
     ):
         if solver not in SOLVERS: raise BadInput(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
         check_noise(noise)
-        self.net, self.solver, self.noise, self.seed, self.layers, self.train = unwrapped(net), solver, noise, seed, layers, train
+        self.net, self.solver, self.noise, self.seed = unwrapped(net), solver, noise, seed
+        self.layers, self.train = layers, train
         self.inputs, self.relative = inputs, relative
         self.decoders = [] # of layers 1, 2, …, once fitted
 
@@ -93,7 +94,8 @@ def prepare(self:Cascade,
     self.reader = layer_reader(self.net, given, self.layers, self.train, self.inputs)
     self.names, self.shapes, self.origin = self.reader.names, self.reader.shapes, self.reader.origin
     self.example, self.floor = given[:self.reader.batch or 2], self.noise
-    self.shape, self.workers, self.named = self.origin.shape, worker_count(given.tensors()[0][1]), len(given.tensors()) > 1
+    self.shape, self.named = self.origin.shape, len(given.tensors()) > 1
+    self.workers = worker_count(given.tensors()[0][1])
     self.parents, self.straight = self.reader.parents, self.reader.parents == tuple(range(len(self.names)))
     solver, kinds = SOLVERS[self.solver], [k for pair in self._pairs() for k in kind_of(*pair, self.solver)]
     linear = solver.linear and all(k.linear for k in kinds)
@@ -109,7 +111,7 @@ def _learned(learns, prev, cur, last):
     return learns.decoder() if last else None
 
 def _with_parents(walk, parents):
-    "(activations of the layer that is decoded to, activations) of layers 1, 2, …; none is held longer than it is needed"
+    "(activations of the layer that is decoded to, activations) of layers 1, 2, …; held no longer than needed"
     held = {0: next(walk)}
     for l, acts in enumerate(walk, 1):
         yield held[parents[l - 1]], acts

@@ -126,7 +126,8 @@ def hooked(
 # %% ../nbs/00_guard.ipynb #7d3c1b1f
 WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
 UNREADABLE = {"ScriptModule": "a TorchScript module, which takes no hooks: give the module it was made from",
-              "FullyShardedDataParallel": "sharded by FSDP, so no process has its weights: give the network before it is sharded"}
+              "FullyShardedDataParallel": "sharded by FSDP, so no process has its weights: "
+                                           "give the network before it is sharded"}
 
 def unwrapped(
     net:nn.Module, # any network

@@ -24,7 +24,8 @@ from torch.utils._python_dispatch import _disable_current_modes
 from fastcore.basics import patch
 from .guard import BadInput, check_readable, hooked, is_fresh, untouched, unwrapped
 from .data import Inputs, check_finite, inputs_of
-from .graph import MOVES, Call, Part, Recording, Site, Tap, dominators, modules_of, record, steering, storage_of
+from .graph import MOVES, Call, Part, Recording, Site, Tap
+from .graph import dominators, modules_of, record, steering, storage_of
 from .engine.products import byte_weight, linear_forward, runs_in_numpy, tanh_forward
 from .engine.streams import emitted
 
@@ -74,7 +75,7 @@ def _cells_of(rec, v):
     return math.prod(shape[2:]) if len(shape) > 3 or shape in rec.first else 0
 
 def _long_way(rec, gap, a, weighted):
-    "The dominators from `a` to the end of `gap` where the skip from `a` to there is taken away; empty where it is no such skip"
+    "The dominators from `a` to the end of `gap` without the skip from `a` to there; empty where it is no such skip"
     b, inside = gap[-1], {a, *gap}
     if rec.graph.ops[b] == "mul": return [] # a gate, such as squeeze and excitation
     edges = [(u, w) for u, w in rec.graph.edges if u in inside and w in inside]
@@ -194,7 +195,7 @@ def _why_not(rec, v, of_input, best):
 
 # %% ../nbs/05_layers.ipynb #0a5dd377
 def kind(
-    shape, # of one layer, without the batch
+    shape:tuple, # of one layer, without the batch
 ) -> str: # 'vector' (n,), 'tokens' (T, D) or 'map' (C, H, W)
     "What a layer of this shape holds"
     if not 1 <= len(shape) <= 3:
@@ -202,7 +203,8 @@ def kind(
     return ("vector", "tokens", "map")[len(shape) - 1]
 
 def decoder_text(
-    prev, cur, # shapes of two neighbours, without the batch
+    prev:tuple, # shape of the layer that is decoded to, without the batch
+    cur:tuple, # shape of the layer
 ) -> str: # as 'map → map /2': from a map to one of twice the side
     "What the decoder from `cur` back to `prev` has to do"
     text = f"{kind(cur)} → {kind(prev)}"
@@ -507,7 +509,7 @@ def _recorded(net, inputs, train, gates):
     raise failed
 
 def _with_one_batch(net, inputs, train, gates, rec, found):
-    "`found` without values that hold the batch twice, such as similarities of each input with each other; a second record tells"
+    "`found` without values that hold the batch twice, as similarities of inputs do; a second record tells"
     if not any(o and o.shape.count(rec.rows) > 1 for _, o, _ in found) or len(inputs) < 3 or rec.rows != 2: return found
     other = record(net, inputs[:3].map(lambda t: t.detach().clone()), train, gates)
     shapes = {(o.name, o.where, o.index): o.shape for o in other.sites}
@@ -567,29 +569,29 @@ def _as_traced(read, tensors, n):
 # %% ../nbs/05_layers.ipynb #07f43e81
 class _Pass:
     "Emits the layers of one batch in their order"
-    def __init__(self, trace, n, emit, device):
+    def __init__(self, trace:Trace, n:int, emit:Callable, device:torch.device):
         self.trace, self.n, self.emit, self.done, self.device = trace, n, emit, 0, device
 
-    def hook(self, l, read):
+    def hook(self, l:int, read:Read) -> Callable:
         "A hook that emits layer `l` at the call it was traced at"
         calls = itertools.count(1)
-        def f(m, tensors):
+        def f(m:nn.Module, tensors:list):
             # another pass may be under way
             if self.emit.running() and next(calls) == read.number: self.give(l, read, tensors)
         return f
 
-    def tap(self, l, read):
+    def tap(self, l:int, read:Read) -> Callable:
         "The same for a call of an operator"
         return lambda tensors: self.give(l, read, tensors)
 
-    def give(self, l, read, tensors):
+    def give(self, l:int, read:Read, tensors:list):
         "Emit layer `l`; who takes it computes without the network's modes"
         self.expect(l)
         with _disable_current_modes(), torch.autocast(self.device.type, enabled=False):
             self.emit(_as_traced(read, tensors, self.n))
         self.done = l
 
-    def expect(self, l):
+    def expect(self, l:int):
         "Raise unless layer `l` is the next"
         if l == self.done + 1: return
         raise BadInput(f"layer {self.trace.names[self.done]!r} was not called in this pass, though it was when traced: "
@@ -633,7 +635,7 @@ class _Enough(BaseException): "Ends a pass that has given what was wanted"
 def _looked_up(net, trace, inputs):
     "(operator, call) → what it gives"
     wanted, found = {(p.operator, p.call) for p in trace.origin.parts if p.operator}, {}
-    def keep(key, tensors):
+    def keep(key:tuple, tensors:list):
         found[key] = tensors[0].clone()
         if len(found) == len(wanted): raise _Enough
     try:

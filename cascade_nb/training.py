@@ -45,11 +45,11 @@ def outputs_of(
     return found[0] if found[0].element_size() >= 4 else found[0].float()
 
 def _classes(z, y):
-    "The dimension of `z` that holds a score for each class, where `y` has all the others; several where that is not plain"
+    "Dimensions of `z` that may hold a score for each class, where `y` has all the others"
     return [d for d in range(1, z.ndim) if z.shape[:d] + z.shape[d + 1:] == y.shape and z.shape[d] > 1]
 
 def _cross_entropy(dim, shift=False):
-    def measure(out, y):
+    def measure(out:object, y:Tensor) -> Tensor:
         z = outputs_of(out).movedim(dim, -1)
         y = y.long().reshape(z.shape[:-1])
         if shift: z, y = z[:, :-1], y[:, 1:]
@@ -58,7 +58,7 @@ def _cross_entropy(dim, shift=False):
 
 def _alike(f):
     "A loss of outputs and targets of the same shape"
-    def measure(out, y):
+    def measure(out:object, y:Tensor) -> Tensor:
         z = outputs_of(out)
         return f(z, y.to(z.dtype).reshape(z.shape))
     return measure

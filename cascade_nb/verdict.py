@@ -237,7 +237,8 @@ class Cause(NamedTuple):
 def _number_format(ev): return ~np.isfinite(ev.scale.values) & bool(ev.attrs.get("overflows", ""))
 
 CAUSES = {"number format": Cause(_number_format,
-                                 "the activations overflow this number format, and are finite in float32: use bfloat16 or float32, or a normalisation layer", at_once=True),
+                                 "the activations overflow this number format, and are finite in float32: "
+                                            "use bfloat16 or float32, or a normalisation layer", at_once=True),
           "explodes": Cause(lambda ev: ~(ev.scale <= GROWN*ev.scale[0]).values & ~_number_format(ev).any(),
                             "activations explode: smaller weights, or a normalisation layer", at_once=True),
           "dead units": Cause(lambda ev: (ev.dead > .5).values,
