@@ -237,7 +237,7 @@ def _keep_diagnosis(verdict, folder):
     fig = verdict.plot()[0].figure
     fig.savefig(part[0], dpi=150)
     plt.close(fig)
-    verdict.evidence.to_netcdf(part[1], engine="scipy")
+    verdict.measurements.to_netcdf(part[1], engine="scipy")
     for a, b in zip(part, paths): os.replace(a, b)
     return paths
 

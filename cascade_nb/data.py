@@ -492,8 +492,8 @@ def _refuse_samples(batches):
     first = batches[0] if batches else None
     parts = list(first) if type(first) in (tuple, list) else [first]
     numbers = any(isinstance(p, (int, float)) or isinstance(p, Tensor) and not p.ndim for p in parts)
-    small = isinstance(first,
-                       Tensor) and len(batches) > 1 and (first.ndim < 2 or len(first) < 8) and all(isinstance(o, Tensor) and o.shape == first.shape for o in batches)
+    alike = isinstance(first, Tensor) and all(isinstance(o, Tensor) and o.shape == first.shape for o in batches)
+    small = alike and len(batches) > 1 and (first.ndim < 2 or len(first) < 8)
     if numbers or small:
         raise BadInput(f"a list of {len(batches)} single samples: make one batch of them with torch.stack "
                        "(or torch.cat, if they are small batches)")

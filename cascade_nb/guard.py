@@ -102,7 +102,7 @@ def _children(tree):
 
 def _leaves(tree):
     if isinstance(tree, (Tensor, str, int, float, type(None))) or (inside := _children(tree)) is None: return [tree]
-    return [leaf for o in inside for leaf in _leaves(o)]
+    return [one for o in inside for one in _leaves(o)]
 
 # %% ../nbs/00_guard.ipynb #bb35322e
 @contextmanager

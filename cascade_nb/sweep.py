@@ -359,7 +359,7 @@ def _write_result(store, point, result):
     "Write the columns or the error of a point to the store, and say whether it failed"
     text = result if isinstance(result, str) else _misfit(store, point, result[1])
     if text: store.fail(point, text)
-    else: store.keep(point, result[1], result[0])
+    else: store.write(point, result[1], result[0])
     return bool(text)
 
 def fill(
@@ -448,7 +448,7 @@ def _run(store, axes, jobs, settings, images, cascade, make_net, executor, worke
     net, found = _first_net(make_net, (jobs[p] for p in todo))
     if net is None and not store.grid: raise BadInput(f"no network of this grid can be built: {found}") from found
     shapes = [] if net is None else Cascade(net, **cascade).prepare(images[found][0]).shapes
-    store.reserve({k: a.labels for k, a in axes.items()}, {"layer": range(1, len(shapes))}, settings)
+    store.allocate({k: a.labels for k, a in axes.items()}, {"layer": range(1, len(shapes))}, settings)
     large = shapes and worth_processes(net, shapes, len(todo), settings["n_train"])
     executor = executor or ("processes" if large else "serial")
     if shuffled: random.Random().shuffle(todo)
@@ -530,7 +530,7 @@ def tabulate(
     how = dict(make_net=make_net, tasks=tasks, settings=settings)
     with tempfile.TemporaryDirectory() as tmp:
         points = Store(Path(tmp)/"table" if store is None else store, columns)
-        points.reserve(labels, {}, settings)
+        points.allocate(labels, {}, settings)
         varied = {k: axes[k] for k in points.grid}
         jobs = sweep_jobs(make_net, varied, fixed, {data.name: (data.x_train, data.x_test)})
         def _result(): return points.dataset({k: labels[k] for k in points.grid}, settings).transpose(*labels)

@@ -71,9 +71,9 @@ def _soft(out, y):
 def _squeezed(shape): return tuple(n for n in shape[1:] if n != 1)
 
 def _unplain(z, y, why):
-    return BadInput(f"the loss is not plain from outputs {tuple(z.shape)} and targets {tuple(y.shape)} of "
-                    f"{str(y.dtype)[6:]}{why}: give loss=, "
-                    "such as F.cross_entropy (classes), F.binary_cross_entropy_with_logits (yes or no), F.mse_loss (numbers)")
+    what = f"outputs {tuple(z.shape)} and targets {tuple(y.shape)} of {str(y.dtype)[6:]}"
+    return BadInput(f"the loss is not plain from {what}{why}: give loss=, such as F.cross_entropy (classes), "
+                    "F.binary_cross_entropy_with_logits (yes or no), F.mse_loss (numbers)")
 
 def _for_classes(z, y, ids):
     "The loss for integer targets, where they leave one choice; else None"
@@ -102,7 +102,8 @@ def chosen_loss(
     numbers = y.is_floating_point() or y.dtype is torch.bool
     if not numbers and (found := _for_classes(z, y, ids)): return found
     if _squeezed(z.shape) != _squeezed(y.shape): raise _unplain(z, y, "")
-    if numbers and z.ndim == 2 and z.shape[1] > 1 and y.min() >= 0 and torch.allclose(y.sum(1).float(), torch.ones(len(y)).to(y.device)):
+    rows_of_one = lambda: torch.allclose(y.sum(1).float(), torch.ones(len(y)).to(y.device))
+    if numbers and z.ndim == 2 and z.shape[1] > 1 and y.min() >= 0 and rows_of_one():
         return Loss("cross-entropy with soft targets", _soft)
     if bool(((y == 0) | (y == 1)).all()):
         return Loss("binary cross-entropy with logits", _alike(F.binary_cross_entropy_with_logits))
@@ -127,7 +128,7 @@ class Recipe:
     every:int = 25 # steps between two measurements of the test accuracy
     enough:float = .4 # test accuracy from which a network counts as trained
     stop:float = 1. # test accuracy at which training ends
-    hopeless:float = .15 # test accuracy to exceed within half of the steps
+    early_abort:float = .15 # test accuracy to exceed within half of the steps
 
     def __post_init__(self):
         if not self.lrs: raise BadInput("lrs is empty: give at least one learning rate")
@@ -139,7 +140,7 @@ SGD = Recipe()
 ADAMW = Recipe(optimiser=torch.optim.AdamW, lrs=(3e-4, 1e-3, 1e-4))
 # an epoch is 938 batches of 64 images
 PAPER = Recipe(loss=softmax_then_cross_entropy, optimiser=torch.optim.SGD, lrs=(1e-3,),
-               steps=200*938, every=938, stop=.4, hopeless=0.)
+               steps=200*938, every=938, stop=.4, early_abort=0.)
 RECIPES = {"sgd": SGD, "adamw": ADAMW, "paper": PAPER}
 
 def recipe_named(
@@ -181,7 +182,7 @@ def train_once(
         if step % recipe.every: continue
         best = max(best, accuracy(net, data.x_test, data.y_test))
         if reached is None and best > recipe.enough: reached = step
-        if best > recipe.stop or 2*step >= recipe.steps and best <= recipe.hopeless: break
+        if best > recipe.stop or 2*step >= recipe.steps and best <= recipe.early_abort: break
     diverged = not loss.isfinite() or loss.item() > 4*math.log(len(data.classes))
     return dict(accuracy=best, loss=loss.item(), steps=reached or step, diverged=bool(diverged))
 
