@@ -48,7 +48,10 @@ def _all_in(room, names):
 
 
 _MOVED = {
-    "trainability": {"SANE": "training.SGD", "Diagnosis": "verdict.Verdict"},
+    "trainability": {"SANE": "training.SGD", "Diagnosis": "verdict.Verdict",
+                     **_all_in("verdict", "evidence>measurements SOUND>REFERENCE_SCALE "
+                                          "telling_gradients>discriminative_gradients")},
+    "widgets": {"Place": "widgets.GridPoint"},
     "maps": {"Ridge": "patches.PatchRidge", "Adam": "patches.PatchAdam", "Flattened": "patches.ReshapeLearner",
              **_all_in("patches", "Map>ChannelsFirst Flat>Vector Everywhere>GlobalMean ROWS>ENOUGH CHUNK>CHUNK_BYTES")},
     "data": {"NAMES": "data.DATASETS"},

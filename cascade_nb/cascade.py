@@ -41,12 +41,14 @@ class Cascade:
         seed:int=0, # adam's start and order of inputs
         layers:list|None=None, # dotted names of modules to read, see `trace_layers`; None: the natural layers
         train:bool=False, # read in training mode, see `untouched`
-        inputs:list|None=None, # names of the inputs to decode, see `trace_layers`; None: all that are numbers or lead to numbers
+        # names of the inputs to decode, see `trace_layers`; None: all that are numbers or lead to numbers
+        inputs:list|None=None,
         relative:bool=False, # whether λ is a share of the mean square activation of layer 1
     ):
         if solver not in SOLVERS: raise BadInput(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
         check_noise(noise)
-        self.net, self.solver, self.noise, self.seed, self.layers, self.train = unwrapped(net), solver, noise, seed, layers, train
+        self.net, self.solver, self.noise, self.seed = unwrapped(net), solver, noise, seed
+        self.layers, self.train = layers, train
         self.inputs, self.relative = inputs, relative
         self.decoders = [] # of layers 1, 2, …, once fitted
 
@@ -92,7 +94,8 @@ def prepare(self:Cascade,
     self.reader = layer_reader(self.net, given, self.layers, self.train, self.inputs)
     self.names, self.shapes, self.origin = self.reader.names, self.reader.shapes, self.reader.origin
     self.example, self.floor = given[:self.reader.batch or 2], self.noise
-    self.shape, self.workers, self.named = self.origin.shape, worker_count(given.tensors()[0][1]), len(given.tensors()) > 1
+    self.shape, self.named = self.origin.shape, len(given.tensors()) > 1
+    self.workers = worker_count(given.tensors()[0][1])
     self.parents, self.straight = self.reader.parents, self.reader.parents == tuple(range(len(self.names)))
     solver, kinds = SOLVERS[self.solver], [k for pair in self._pairs() for k in kind_of(*pair, self.solver)]
     linear = solver.linear and all(k.linear for k in kinds)
@@ -108,7 +111,7 @@ def _learned(learns, prev, cur, last):
     return learns.decoder() if last else None
 
 def _with_parents(walk, parents):
-    "(activations of the layer that is decoded to, activations) of layers 1, 2, …; none is held longer than it is needed"
+    "(activations of the layer that is decoded to, activations) of layers 1, 2, …; held no longer than needed"
     held = {0: next(walk)}
     for l, acts in enumerate(walk, 1):
         yield held[parents[l - 1]], acts
@@ -277,7 +280,8 @@ def _fitting(self:Cascade, ready):
 # %% ../nbs/08_cascade.ipynb #0ac63ef6
 @patch
 def fit(self:Cascade,
-    x:Tensor|tuple|dict|Inputs|Iterable, # what the network takes, or batches of it; some 4,000 inputs are enough for ridge
+    # what the network takes, or batches of it; some 4,000 inputs are enough for ridge
+    x:Tensor|tuple|dict|Inputs|Iterable,
 ) -> Cascade: # itself
     "Fit every layer's decoder on what `net` makes of `x`"
     ready = self._ready(x)
@@ -298,9 +302,11 @@ def given(self:Cascade,
     "`x`, or an error where it is not of the shape that was fitted on"
     ready = self.reader.ready(on_device(x, self.net))
     shape = tuple(self.reader.layer_0(ready).shape[1:])
-    if shape != self.shape: raise BadInput(f"inputs are {shape} but the cascade was fitted on {self.shape}: give inputs of that shape")
+    if shape != self.shape:
+        raise BadInput(f"inputs are {shape} but the cascade was fitted on {self.shape}: give inputs of that shape")
     if not self.reader.batch or len(ready) % self.reader.batch == 0: return ready
-    raise BadInput(f"the network takes batches of {self.reader.batch} and these are {len(ready)} inputs: give a multiple of {self.reader.batch}")
+    raise BadInput(f"the network takes batches of {self.reader.batch} and these are {len(ready)} inputs: give a "
+                   f"multiple of {self.reader.batch}")
 
 @patch
 def _parts(self:Cascade, x, k):
@@ -344,7 +350,8 @@ def _part_by_part(self:Cascade, x, chains):
 @torch.no_grad()
 def _stack(decoders, parents, acts):
     "Reconstructions from every layer, (L, batch, *shape)"
-    waiting = {l: ([l], [a]) for l, a in enumerate(acts, 1)} | {0: ([], [])} # layer → of which layers, what stands there
+    # layer → of which layers, what stands there
+    waiting = {l: ([l], [a]) for l, a in enumerate(acts, 1)} | {0: ([], [])}
     for l in range(len(acts), 0, -1):
         of, stacked = waiting.pop(l)
         waiting[parents[l - 1]][0].extend(of)
@@ -378,7 +385,8 @@ def _returned(self:Cascade, x):
     "Layer 0 as it came back, (L, batch, *shape)"
     self.check_fitted()
     x = self.given(x)
-    with self._precise(), self._quiet(), untouched(self.net, self.train): back = [r for _, r in self._reconstructions(x, self.decoders)]
+    with self._precise(), self._quiet(), untouched(self.net, self.train):
+        back = [r for _, r in self._reconstructions(x, self.decoders)]
     rest = self.mean.expand(len(x), *self.shape)
     return torch.stack(back + [rest]*(len(self.names) - len(back)))
 
@@ -423,8 +431,10 @@ def as_profile(
 def _profiled(self:Cascade, x, decoders):
     "The profile through these decoders"
     with self._precise(), self._quiet(), untouched(self.net, self.train):
-        columns = score_columns(_seen(self.reader.layer_0(x), self, self._reconstructions(x, decoders)), len(self.names))
-    settings = dict(solver=self.solver, noise=self.noise, solver_seed=self.seed, samples=len(x)) | ({"relative": 1} if self.relative else {})
+        columns = score_columns(_seen(self.reader.layer_0(x), self, self._reconstructions(x, decoders)),
+                                len(self.names))
+    settings = dict(solver=self.solver, noise=self.noise, solver_seed=self.seed,
+                    samples=len(x)) | ({"relative": 1} if self.relative else {})
     return as_profile(columns, len(self.names), settings)
 
 @patch
@@ -511,9 +521,11 @@ def load(cls:Cascade,
 ) -> Cascade: # fitted
     "Read decoders back for `net`"
     saved, tensors = _read(path)
-    self = cls(net, saved["solver"], saved["noise"], saved["seed"], saved["layers"], saved["train"], saved.get("inputs"), saved.get("relative", False))
+    self = cls(net, saved["solver"], saved["noise"], saved["seed"], saved["layers"], saved["train"],
+               saved.get("inputs"), saved.get("relative", False))
     if x is None and not saved.get("one_tensor", True):
-        raise BadInput(f"{path} belongs to a network that takes other things than one floating tensor: give two of its inputs as load(path, net, x)")
+        raise BadInput(f"{path} belongs to a network that takes other things than one floating tensor: give two of "
+                       f"its inputs as load(path, net, x)")
     device = device_of(self.net)
     self.prepare(_probe(self.net, saved["shape"]) if x is None else on_device(x, self.net))
     self._check_saved(path, saved)
@@ -548,6 +560,7 @@ def read_tokens(self:Cascade,
         table = weights[p.table].detach().to(t)
         rows = nearest_rows(t.flatten(0, -2), table, m.expand(len(t), *m.shape[1:]).flatten(0, -2))
         found.setdefault(p.name, []).append(rows.view(*back.shape[:2], *t.shape[1:-1]))
-    if not found: raise BadInput("no input is looked up in a table of words: read_tokens is for token ids and categories")
+    if not found:
+        raise BadInput("no input is looked up in a table of words: read_tokens is for token ids and categories")
     found = {k: ts[0] if len(ts) == 1 else torch.stack(ts, -1) for k, ts in found.items()}
     return found if len(found) > 1 else found.popitem()[1]

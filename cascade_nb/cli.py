@@ -7,9 +7,11 @@ __all__ = ['VAR_W', 'QUICK', 'ACTIVATIONS', 'parse', 'save_phase', 'run_phase', 
            'run_diagnose', 'cascade_diagnose']
 
 # %% ../nbs/17_cli.ipynb #61c8b1fb
-import argparse, ast, importlib, inspect, os, sys, time
+import argparse, ast, importlib, inspect, math, os, sys, time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NoReturn
 import matplotlib.pyplot as plt
 import torch
 import xarray as xr
@@ -24,24 +26,26 @@ from .sweep import Interrupted, best_start, sweep, verdicts
 from .verdict import diagnose
 
 # %% ../nbs/17_cli.ipynb #6ebab2f8
-VAR_W = [.5, .75, 1., 1.2, 1.35, 1.45, 1.55, 1.6, 1.65, 1.7, 1.76, 1.8, 1.9, 2., 2.15, 2.35, 2.6, 2.9, 3.2, 3.6, 4.]
+VAR_W = [.5, .75, 1., 1.2, 1.35, 1.45, 1.55, 1.6, 1.65, 1.7, 1.76,
+         1.8, 1.9, 2., 2.15, 2.35, 2.6, 2.9, 3.2, 3.6, 4.] # closer together near the critical 1.76
 QUICK = dict(depth=30, width=128, inputs=1000, var_w=[.5, 1., 1.5, 1.76, 2.2, 4.])
-ACTIVATIONS = {"tanh": nn.Tanh, "erf": torch.erf, "sigmoid": nn.Sigmoid, "relu": nn.ReLU, "leaky_relu": nn.LeakyReLU, "elu": nn.ELU,
-               "selu": nn.SELU, "gelu": nn.GELU, "silu": nn.SiLU, "softplus": nn.Softplus, "sine": torch.sin}
+ACTIVATIONS = {"tanh": nn.Tanh, "erf": torch.erf, "sigmoid": nn.Sigmoid, "relu": nn.ReLU,
+               "leaky_relu": nn.LeakyReLU, "elu": nn.ELU, "selu": nn.SELU, "gelu": nn.GELU,
+               "silu": nn.SiLU, "softplus": nn.Softplus, "sine": torch.sin}
 
 # %% ../nbs/17_cli.ipynb #3e9684d0
 class _Parser(argparse.ArgumentParser):
     "Errors in one line, exit code 2"
-    def error(self, message): self.exit(2, f"{self.prog}: {message}\n")
+    def error(self,
+        message:str, # what is wrong with the command line
+    ) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}\n")
 
 # %% ../nbs/17_cli.ipynb #ba06a445
-def _parser():
-    p = _Parser("cascade_phase", description="Phase diagram of a deep network at initialisation, and the depth to which it can be trained.",
-                formatter_class=argparse.ArgumentDefaultsHelpFormatter)
-    add = p.add_argument
-    add("--data", default="mnist_sample", help=", ".join(DATASETS) + ", or a folder of images")
-    add("--root", default=None, help="where full datasets lie or are downloaded to; else $CASCADE_NB_DATA, else the user's cache")
-    add("--grey", action="store_true", help="turn colour images grey")
+def _with_defaults(name, description):
+    return _Parser(name, description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+
+def _network_options(add):
     add("--net", default="constant", choices=SHAPES, help="shape of the multilayer perceptron")
     add("--depth", type=int, default=60, help="hidden layers")
     add("--width", type=int, default=784, help="units in a hidden layer")
@@ -49,18 +53,30 @@ def _parser():
     add("--var-w", type=float, nargs="+", default=VAR_W, metavar="V", help="weight variances σ_w²")
     add("--var-b", type=float, default=.05, help="bias variance σ_b²")
     add("--seeds", type=int, default=1, help="networks a weight variance")
+
+# %% ../nbs/17_cli.ipynb #2bd5c8f0
+def _parser():
+    p = _with_defaults("cascade_phase", "Phase diagram of a deep network at initialisation, "
+                       "and the depth to which it can be trained.")
+    add = p.add_argument
+    add("--data", default="mnist_sample", help=", ".join(DATASETS) + ", or a folder of images")
+    add("--root", default=None, help="where full datasets lie or are downloaded to; "
+        "else $CASCADE_NB_DATA, else the user's cache")
+    add("--grey", action="store_true", help="turn colour images grey")
+    _network_options(add)
     add("--solver", default="ridge", choices=SOLVERS, help="closed form, or the paper's epoch of Adam")
     add("--noise", type=float, default=1e-3, help="ridge's noise floor λ, activation²")
     add("--inputs", type=int, default=2048, help="images that decoders are fitted on")
     add("--test-inputs", type=int, default=250, help="images that are measured on")
     add("--out", default=".", help="folder for the picture and the data")
     add("--threads", type=int, default=cores(), help="networks computed side by side, one thread each")
-    add("--quick", action="store_true", help="a small network instead: " + ", ".join(f"{k} {v if k != 'var_w' else len(v)}" for k, v in QUICK.items()))
+    small = ", ".join(f"{k} {len(v) if k == 'var_w' else v}" for k, v in QUICK.items())
+    add("--quick", action="store_true", help=f"a small network instead: {small}")
     return p
 
 # %% ../nbs/17_cli.ipynb #5ffae28c
 def parse(
-    argv, # words of the command line
+    argv:list, # words of the command line
 ) -> argparse.Namespace: # the options
     "Options, with the defaults of `--quick` where it was asked for"
     p = _parser()
@@ -77,8 +93,11 @@ def _writable(folder):
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder/f".cascade_phase.{os.getpid()}"
-        probe.touch(); probe.unlink()
-    except OSError as e: raise BadInput(f"cannot write to the folder {str(folder)!r} ({e.strerror}): choose another with --out") from e
+        probe.touch()
+        probe.unlink()
+    except OSError as e:
+        raise BadInput(f"cannot write to the folder {str(folder)!r} ({e.strerror}): "
+                       "choose another with --out") from e
     return folder
 
 # %% ../nbs/17_cli.ipynb #d2d818c8
@@ -93,12 +112,15 @@ def save_phase(
     "Picture and data, whole or not at all"
     ax = phase_diagram(ds)
     ax.set_title(_title(ds), fontsize=10)
-    done, part = [folder/f"cascade_phase.{k}" for k in ("png", "svg", "nc")], [folder/f".part.cascade_phase.{k}" for k in ("png", "svg", "nc")]
+    done = [folder/f"cascade_phase.{k}" for k in ("png", "svg", "nc")]
+    part = [p.with_name(f".part.{p.name}") for p in done]
     try:
         for p in part[:2]: ax.figure.savefig(p, dpi=150)
         ds.to_netcdf(part[2], engine="scipy")
         for a, b in zip(part, done): os.replace(a, b)
-    except OSError as e: raise BadInput(f"could not write the result to {str(folder)!r} ({e.strerror}): choose another folder with --out") from e
+    except OSError as e:
+        raise BadInput(f"could not write the result to {str(folder)!r} ({e.strerror}): "
+                       "choose another folder with --out") from e
     finally:
         for p in part: p.unlink(missing_ok=True)
         plt.close(ax.figure)
@@ -110,26 +132,28 @@ def _table(ds):
     v, L = verdicts(ds), ds.sizes["layer"]
     yield f"{'σ_w²':>8}  {'trainable to depth':>18}  phase"
     for p in v.transpose("var_w").to_dataframe().itertuples():
-        depth = "-" if p.depth != p.depth else f"{'≥ ' if p.depth == L else ''}{p.depth:g}"
+        depth = "-" if math.isnan(p.depth) else f"{'≥ ' if p.depth == L else ''}{p.depth:g}"
         yield f"{p.Index:8.4g}  {depth:>18}  {p.phase}"
-    if v.depth.notnull().any(): yield f"\nstart from σ_w² = {best_start(ds)['var_w']:g} (σ_b² = {ds.net_var_b:g})"
+    if v.depth.isnull().all(): return
+    yield f"\nstart from σ_w² = {best_start(ds)['var_w']:g} (σ_b² = {ds.net_var_b:g})"
 
 # %% ../nbs/17_cli.ipynb #55e33098
 def _sweep(o):
     d = load_dataset(o.data, root=o.root, grey=o.grey)
     pool = side_by_side(o.threads)
-    try: return sweep(mlp, {"var_w": o.var_w, "seed": range(o.seeds)}, d, pool, workers=o.threads, solver=o.solver, noise=o.noise,
-                      n_train=o.inputs, n_test=o.test_inputs, depth=o.depth, width=o.width, var_b=o.var_b, act=ACTIVATIONS[o.activation], shape=o.net)
+    net = dict(depth=o.depth, width=o.width, var_b=o.var_b, act=ACTIVATIONS[o.activation], shape=o.net)
+    how = dict(solver=o.solver, noise=o.noise, n_train=o.inputs, n_test=o.test_inputs)
+    grid = {"var_w": o.var_w, "seed": range(o.seeds)}
+    try: return sweep(mlp, grid, d, pool, workers=o.threads, **how, **net)
     finally: pool.shutdown(wait=False, cancel_futures=True)
 
-# %% ../nbs/17_cli.ipynb #85ad0e03
 def _report(ds, folder, seconds):
     print("\n".join(_table(ds)))
     print("\nwritten: " + "\n         ".join(str(p) for p in save_phase(ds, folder)) + f"\n{seconds:.0f} s")
 
 # %% ../nbs/17_cli.ipynb #a5e808de
 def run_phase(
-    argv, # words of the command line
+    argv:list, # words of the command line
 ) -> int: # exit code: 0, 2 for what the user can mend, 130 after Ctrl-C
     "Do what the words say"
     o, start = parse(argv), time.time()
@@ -138,14 +162,15 @@ def run_phase(
         _report(_sweep(o), folder, time.time() - start)
     except BadInput as e: return print(f"cascade_phase: {e}", file=sys.stderr) or 2
     except Interrupted as e:
-        print("\ncascade_phase: stopped; " + ("no network was finished" if e.dataset is None else "what is finished:"), file=sys.stderr)
+        what = "no network was finished" if e.dataset is None else "what is finished:"
+        print(f"\ncascade_phase: stopped; {what}", file=sys.stderr)
         if e.dataset is not None: _report(e.dataset, folder, time.time() - start)
         return 130
     except KeyboardInterrupt: return print("\ncascade_phase: stopped", file=sys.stderr) or 130
     return 0
 
 # %% ../nbs/17_cli.ipynb #e516c6ca
-def cascade_phase():
+def cascade_phase() -> NoReturn:
     "Phase diagram of a deep network at initialisation (the console command)"
     code = run_phase(sys.argv[1:])
     sys.stdout.flush()
@@ -155,13 +180,17 @@ def cascade_phase():
 # %% ../nbs/17_cli.ipynb #6d04bd4c
 def named(
     spec:str, # package.module:name
-):
+) -> object: # whatever has that name
     "What stands under a name, imported from the current folder or the installed packages"
     module, _, name = spec.partition(":")
-    if not name: raise BadInput(f"{spec!r} names no network: give package.module:make_net, after the colon a network or a function that builds one")
+    if not name:
+        raise BadInput(f"{spec!r} names no network: give package.module:make_net, "
+                       "after the colon a network or a function that builds one")
     if os.getcwd() not in sys.path: sys.path.insert(0, os.getcwd())
     try: return getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError) as e: raise BadInput(f"cannot find {spec!r} ({e}): run the command where {module} can be imported from") from e
+    except (ImportError, AttributeError) as e:
+        raise BadInput(f"cannot find {spec!r} ({e}): "
+                       f"run the command where {module} can be imported from") from e
 
 def _value(text):
     try: return ast.literal_eval(text)
@@ -170,27 +199,32 @@ def _value(text):
 # %% ../nbs/17_cli.ipynb #d2880635
 def network(
     spec:str, # package.module:name
-    words, # 'name=value', arguments of the builder
-): # a network, or a function of `seed`
+    words:list, # 'name=value', arguments of the builder
+) -> nn.Module|Callable: # a network, or a function of `seed`
     "The network that a command line speaks of"
     made, odd = named(spec), [w for w in words if "=" not in w]
     if odd: raise BadInput(f"--with {odd[0]}: give arguments as name=value")
     if isinstance(made, nn.Module): return made
-    if not callable(made): raise BadInput(f"{spec!r} is a {type(made).__name__}: name a network, or a function that builds one")
+    if not callable(made):
+        raise BadInput(f"{spec!r} is a {type(made).__name__}: "
+                       "name a network, or a function that builds one")
     made = partial(made, **{k: _value(v) for k, v in (w.split("=", 1) for w in words)})
     try: return made if "seed" in inspect.signature(made).parameters else made()
-    except TypeError as e: raise BadInput(f"{spec!r}: {e}: give its arguments with --with name=value") from e
+    except TypeError as e:
+        raise BadInput(f"{spec!r}: {e}: give its arguments with --with name=value") from e
 
 # %% ../nbs/17_cli.ipynb #3a27188f
 def _diagnose_parser():
-    p = _Parser("cascade_diagnose", description="Will this network train, how deep, where is the signal lost, and what to change?", formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    p = _with_defaults("cascade_diagnose", "Will this network train, how deep, where is the signal lost, "
+                       "and what to change?")
     add = p.add_argument
     add("net", help="package.module:make_net, a network or a function that builds one")
     add("--with", dest="words", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of that function")
     add("--data", default="mnist_sample", help="as for cascade_phase")
     add("--root", default=None, help="as for cascade_phase")
     add("--grey", action="store_true", help="turn colour images grey")
-    add("--repeats", type=int, default=2, help="batches of images, and draws of the weights where the function takes a seed")
+    add("--repeats", type=int, default=2,
+        help="batches of images, and draws of the weights where the function takes a seed")
     add("--inputs", type=int, default=2048, help="images that decoders are fitted on")
     add("--out", default=None, help="folder for the picture and the data")
     return p
@@ -203,12 +237,12 @@ def _keep_diagnosis(verdict, folder):
     fig = verdict.plot()[0].figure
     fig.savefig(part[0], dpi=150)
     plt.close(fig)
-    verdict.evidence.to_netcdf(part[1], engine="scipy")
+    verdict.measurements.to_netcdf(part[1], engine="scipy")
     for a, b in zip(part, paths): os.replace(a, b)
     return paths
 
 def run_diagnose(
-    argv, # words of the command line
+    argv:list, # words of the command line
 ) -> int: # exit code: 0, 2 for what the user can mend, 130 after Ctrl-C
     "Do what the words say"
     o = _diagnose_parser().parse_args(argv)
@@ -222,6 +256,6 @@ def run_diagnose(
     except KeyboardInterrupt: return print("\ncascade_diagnose: stopped", file=sys.stderr) or 130
     return 0
 
-def cascade_diagnose():
+def cascade_diagnose() -> NoReturn:
     "The verdict on one network (the console command)"
     sys.exit(run_diagnose(sys.argv[1:]))

@@ -371,7 +371,8 @@ class Inputs:
         numbered = ["input"] if len(self.args) == 1 else [f"input {i}" for i in range(1, len(self.args) + 1)]
         self.names = (*names, *numbered[len(names):])[:len(self.args)]
         sized = [t for _, t in self.tensors() if t.ndim]
-        if not sized: raise BadInput("the inputs hold no tensor with a batch in its first dimension: give tensors (N, *shape)")
+        if not sized:
+            raise BadInput("the inputs hold no tensor with a batch in its first dimension: give tensors (N, *shape)")
         self.rows = Counter(map(len, sized)).most_common(1)[0][0]
 
     def tensors(self) -> list: # of (name, tensor)
@@ -401,7 +402,8 @@ def __getitem__(self:Inputs,
     rows:slice|Tensor, # which inputs
 ) -> Inputs:
     "Some of the inputs"
-    return self.map(lambda t: t[rows.to(t.device) if isinstance(rows, Tensor) else rows] if t.ndim and len(t) == self.rows else t)
+    return self.map(lambda t: t[rows.to(t.device) if isinstance(rows, Tensor) else rows]
+                    if t.ndim and len(t) == self.rows else t)
 
 @patch
 def split(self:Inputs,
@@ -446,7 +448,8 @@ def signature_of(
     try: ps = inspect.signature(unwrapped(net).forward).parameters.values()
     except (TypeError, ValueError): return Signature((), 0, (), True, True)
     places = [p for p in ps if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return Signature(tuple(p.name for p in places), sum(p.default is p.empty for p in places), tuple(p.name for p in ps),
+    return Signature(tuple(p.name for p in places), sum(p.default is p.empty for p in places),
+                     tuple(p.name for p in ps),
                      any(p.kind is p.VAR_POSITIONAL for p in ps), any(p.kind is p.VAR_KEYWORD for p in ps))
 
 def inputs_of(
@@ -476,7 +479,8 @@ def split_targets(
         named, rest = [k for k in batch if k in TARGETS], [k for k in batch if k not in sig.keywords]
         if not named and not sig.any_keywords and len(rest) < len(batch): named = rest
         return {k: v for k, v in batch.items() if k not in named[:1]}, batch[named[0]] if named else None
-    if type(batch) not in (tuple, list) or len(batch) == 1: return (batch[0] if type(batch) in (tuple, list) else batch), None
+    if type(batch) not in (tuple, list) or len(batch) == 1:
+        return (batch[0] if type(batch) in (tuple, list) else batch), None
     sig = signature_of(net)
     if len(batch) <= sig.required: return tuple(batch), None
     *inputs, targets = batch
@@ -488,7 +492,8 @@ def _refuse_samples(batches):
     first = batches[0] if batches else None
     parts = list(first) if type(first) in (tuple, list) else [first]
     numbers = any(isinstance(p, (int, float)) or isinstance(p, Tensor) and not p.ndim for p in parts)
-    small = isinstance(first, Tensor) and len(batches) > 1 and (first.ndim < 2 or len(first) < 8) and all(isinstance(o, Tensor) and o.shape == first.shape for o in batches)
+    alike = isinstance(first, Tensor) and all(isinstance(o, Tensor) and o.shape == first.shape for o in batches)
+    small = alike and len(batches) > 1 and (first.ndim < 2 or len(first) < 8)
     if numbers or small:
         raise BadInput(f"a list of {len(batches)} single samples: make one batch of them with torch.stack "
                        "(or torch.cat, if they are small batches)")
@@ -505,7 +510,8 @@ def _several_batches(x, net):
     if type(x) is not tuple or sig.any_args or len(x) <= len(sig.names): return False
     tensors = [o for o in x if isinstance(o, Tensor)]
     if len(tensors) == len(x) and len({(o.shape[1:], o.dtype) for o in tensors}) == 1: return True
-    raise BadInput(f"a tuple of {len(x)}, and {type(unwrapped(net)).__name__} takes {len(sig.names)} input{'s'*(len(sig.names) != 1)}: "
+    raise BadInput(f"a tuple of {len(x)}, and {type(unwrapped(net)).__name__} takes {len(sig.names)} "
+                   f"input{'s'*(len(sig.names) != 1)}: "
                    "give the inputs alone, without targets")
 
 def input_batches(
@@ -519,12 +525,16 @@ def input_batches(
     else: y = None
     if is_whole(x) and not _several_batches(x, net):
         whole = inputs_of(x, net)
-        yield from ((whole[i:i + size], rows_of(y, slice(i, i + size), len(whole))) for i in range(0, len(whole), max(size, 1)))
+        yield from ((whole[i:i + size], rows_of(y, slice(i, i + size), len(whole)))
+                    for i in range(0, len(whole), max(size, 1)))
         return
     if isinstance(x, list): _refuse_samples(x)
-    if isinstance(x, np.ndarray): raise BadInput("inputs are a numpy array: give torch.from_numpy(x), as the network takes it")
+    if isinstance(x, np.ndarray):
+        raise BadInput("inputs are a numpy array: give torch.from_numpy(x), as the network takes it")
     if isinstance(x, Dataset) and not isinstance(x, IterableDataset): x = DataLoader(x, batch_size=min(size, 256))
-    if not hasattr(x, "__iter__"): raise BadInput(f"inputs are a {type(x).__name__}: give what the network takes, such as a tensor (N, *shape), or an iterable of batches")
+    if not hasattr(x, "__iter__"):
+        raise BadInput(f"inputs are a {type(x).__name__}: give what the network takes, such as a tensor (N, "
+                       f"*shape), or an iterable of batches")
     for batch in x:
         inputs, targets = (batch, None) if type(x) is tuple else split_targets(batch, net)
         yield inputs_of(inputs, net), targets
@@ -546,7 +556,9 @@ def gathered(
     "Inputs and targets as one batch each"
     y = None
     if type(data) is tuple:
-        if len(data) != 2: raise BadInput(f"a tuple of {len(data)}: give (inputs, targets); several inputs without targets are ((a, b), None)")
+        if len(data) != 2:
+            raise BadInput(f"a tuple of {len(data)}: give (inputs, targets); several inputs without targets are "
+                           f"((a, b), None)")
         data, y = data
     found, targets, rows = [], [], 0
     for inputs, t in input_batches(data, net, size=2**62 if is_whole(data) else 2048):

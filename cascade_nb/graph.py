@@ -113,7 +113,8 @@ class OperatorGraph(TorchDispatchMode):
         self.elementwise = set() # values that an elementwise operator computed
         self.latest, self.views, self.alive = {}, {}, [t for _, t in inputs.tensors()]
         self.rows, self.parts, self.calls = len(inputs), [], Counter()
-        self.part, self.ids, self.carried = {}, {}, {} # storage → its part; storage → name of an integer input; value → parts in it
+        # storage → its part; storage → name of an integer input; value → parts in it
+        self.part, self.ids, self.carried = {}, {}, {}
         self.made, self.shapes = {}, {} # value → `Made`; value → its shape
         for name, t in inputs.tensors():
             if name in gates or t.dtype is torch.bool: continue
@@ -127,14 +128,16 @@ class OperatorGraph(TorchDispatchMode):
             self.tables[storage_of(t)] = name
 
     @classmethod
-    def _should_skip_dynamo(cls): return False # torch would import its compiler to keep it out of here: a second a process
+    # torch would import its compiler to keep it out of here: a second a process
+    def _should_skip_dynamo(cls): return False
 
     def add_made(self, operator:str, out:list, held:set):
         "Where the results of an operator can be caught"
         for i, t in enumerate(out):
             v = self.latest.get(storage_of(t))
             self.shapes.setdefault(v, tuple(t.shape))
-            if storage_of(t) not in held: self.made.setdefault(v, Made(operator, self.calls[operator], i, tuple(t.shape), t.dtype))
+            if storage_of(t) not in held:
+                self.made.setdefault(v, Made(operator, self.calls[operator], i, tuple(t.shape), t.dtype))
 
     def add_part(self, t:Tensor, name:str, operator:str="", table:str=""):
         "`t` is a piece of layer 0"
@@ -209,7 +212,8 @@ def _look_up(self:OperatorGraph, operator, given, made):
     storages = list(map(storage_of, given))
     names = [self.ids[s] for s in storages if s in self.ids]
     for t in made if names else []:
-        if t.is_floating_point(): self.add_part(t, names[0], operator, next((self.tables[s] for s in storages if s in self.tables), ""))
+        if t.is_floating_point():
+            self.add_part(t, names[0], operator, next((self.tables[s] for s in storages if s in self.tables), ""))
         elif t.dtype is not torch.bool: self.ids[storage_of(t)] = names[0]
 
 # %% ../nbs/04_graph.ipynb #10a3bec9
@@ -292,7 +296,8 @@ def _features_last(m, t):
     over_features = isinstance(m, nn.LayerNorm) and tuple(m.normalized_shape) == t.shape[-1:]
     return t.ndim == 4 and (isinstance(m, nn.Linear) or over_features)
 
-ALONG = (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d, nn.InstanceNorm1d, _MaxPoolNd, _AvgPoolNd, _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd)
+ALONG = (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d, nn.InstanceNorm1d, _MaxPoolNd, _AvgPoolNd,
+         _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd)
 
 def _channels_first(m, t): return t.ndim == 3 and isinstance(m, ALONG)
 
@@ -301,7 +306,8 @@ def _failed(rec, e):
     "The error of a pass that stopped, with the layer where it stopped"
     where = f"layer {rec.stack[-1].name!r}" if len(rec.stack) > 1 else "the network"
     shapes = ", ".join(f"{k} {tuple(t.shape[1:])}" for k, t in rec.inputs.tensors())
-    return BadInput(f"{where} failed on inputs of shape {shapes}: {e}: see that the network runs on these inputs, on a device that this machine has")
+    return BadInput(f"{where} failed on inputs of shape {shapes}: {e}: see that the network runs on these inputs, "
+                    f"on a device that this machine has")
 
 def main_output(
     out:object, # what a network returns
@@ -323,8 +329,11 @@ def record(
         try:
             with rec.graph: out = inputs.call(net)
         except Exception as e: raise _failed(rec, e) from e
-        found = [(n, t) for t in tensors_in([main_output(out), out]) if t.is_floating_point() and (n := rec.graph.node(t)) is not None]
-    if not found: raise BadInput("no tensor that the network returns is computed from its input by torch operators: there is nothing to follow")
+        found = [(n, t) for t in tensors_in([main_output(out), out])
+                 if t.is_floating_point() and (n := rec.graph.node(t)) is not None]
+    if not found:
+        raise BadInput("no tensor that the network returns is computed from its input by torch operators: there is "
+                       "nothing to follow")
     sink, carried = found[0][0], rec.graph.inside(found[0][1])
     rec.parts = [rec.graph.parts[i] for i in sorted(carried)]
     rec.path, rec.dominators = (f(rec.graph.edges, 0, sink) for f in (on_path, dominators))
@@ -394,7 +403,8 @@ class Operators(TorchDispatchMode):
         for k, t in names: self.names[t] = k
 
     @classmethod
-    def _should_skip_dynamo(cls): return False # torch would import its compiler to keep it out of here: a second a process
+    # torch would import its compiler to keep it out of here: a second a process
+    def _should_skip_dynamo(cls): return False
 
     def _known(self, v):
         "What to say of an argument"

@@ -102,7 +102,7 @@ def _children(tree):
 
 def _leaves(tree):
     if isinstance(tree, (Tensor, str, int, float, type(None))) or (inside := _children(tree)) is None: return [tree]
-    return [leaf for o in inside for leaf in _leaves(o)]
+    return [one for o in inside for one in _leaves(o)]
 
 # %% ../nbs/00_guard.ipynb #bb35322e
 @contextmanager
@@ -126,14 +126,16 @@ def hooked(
 # %% ../nbs/00_guard.ipynb #7d3c1b1f
 WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
 UNREADABLE = {"ScriptModule": "a TorchScript module, which takes no hooks: give the module it was made from",
-              "FullyShardedDataParallel": "sharded by FSDP, so no process has its weights: give the network before it is sharded"}
+              "FullyShardedDataParallel": "sharded by FSDP, so no process has its weights: "
+                                           "give the network before it is sharded"}
 
 def unwrapped(
     net:nn.Module, # any network
 ) -> nn.Module: # the network inside
     "`net` without `torch.compile`, DataParallel and DistributedDataParallel around it"
     if not isinstance(net, nn.Module): raise BadInput(f"the network is a {type(net).__name__}: give a torch.nn.Module")
-    inside = next((getattr(net, attr) for c in type(net).__mro__ for kind, attr in WRAPPERS.items() if c.__name__ == kind), net)
+    inside = next((getattr(net, attr) for c in type(net).__mro__ for kind, attr in WRAPPERS.items()
+                   if c.__name__ == kind), net)
     return net if inside is net else unwrapped(inside)
 
 def check_readable(
@@ -144,4 +146,5 @@ def check_readable(
         for kind in type(m).__mro__:
             if kind.__name__ in UNREADABLE: raise BadInput(f"{name or 'the network'} is {UNREADABLE[kind.__name__]}")
     for name, p in net.named_parameters():
-        if type(p.data).__name__ == "DTensor": raise BadInput(f"the network's {name!r} is spread over processes: give the network before it is sharded")
+        if type(p.data).__name__ == "DTensor":
+            raise BadInput(f"the network's {name!r} is spread over processes: give the network before it is sharded")

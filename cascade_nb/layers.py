@@ -24,7 +24,8 @@ from torch.utils._python_dispatch import _disable_current_modes
 from fastcore.basics import patch
 from .guard import BadInput, check_readable, hooked, is_fresh, untouched, unwrapped
 from .data import Inputs, check_finite, inputs_of
-from .graph import MOVES, Call, Part, Recording, Site, Tap, dominators, modules_of, record, steering, storage_of
+from .graph import MOVES, Call, Part, Recording, Site, Tap
+from .graph import dominators, modules_of, record, steering, storage_of
 from .engine.products import byte_weight, linear_forward, runs_in_numpy, tanh_forward
 from .engine.streams import emitted
 
@@ -74,7 +75,7 @@ def _cells_of(rec, v):
     return math.prod(shape[2:]) if len(shape) > 3 or shape in rec.first else 0
 
 def _long_way(rec, gap, a, weighted):
-    "The dominators from `a` to the end of `gap` where the skip from `a` to there is taken away; empty where it is no such skip"
+    "The dominators from `a` to the end of `gap` without the skip from `a` to there; empty where it is no such skip"
     b, inside = gap[-1], {a, *gap}
     if rec.graph.ops[b] == "mul": return [] # a gate, such as squeeze and excitation
     edges = [(u, w) for u, w in rec.graph.edges if u in inside and w in inside]
@@ -90,7 +91,8 @@ def _long_way(rec, gap, a, weighted):
 def _open_skips(rec):
     "Put the values on the long way around a skip among the dominators of `rec`"
     weighted = {n for n, s in rec.graph.uses if rec.graph.fixed[s] > 1}
-    found, gaps, rec.level = rec.dominators[:1], [], dict.fromkeys(rec.dominators, 0) # how many skips pass beside a value
+    # how many skips pass beside a value
+    found, gaps, rec.level = rec.dominators[:1], [], dict.fromkeys(rec.dominators, 0)
     todo = list(zip(rec.dominators, rec.gaps, itertools.repeat(0)))[::-1]
     while todo:
         a, gap, level = todo.pop()
@@ -115,7 +117,8 @@ def _is_head(rec, stretches):
 def _read_at(rec, stretches, inner):
     "Where each stretch is read; None for the input's own and for the head"
     found = [next((v for v in reversed(run) if v not in inner and _readable(rec, v)), None) for run in stretches]
-    weighted = {n for n, s in rec.graph.uses if rec.graph.fixed[s] and not any(c.start <= n < c.stop for c in rec.calls[1:])}
+    weighted = {n for n, s in rec.graph.uses
+                if rec.graph.fixed[s] and not any(c.start <= n < c.stop for c in rec.calls[1:])}
     for i, run in enumerate(stretches):
         new = [n for n in rec.path if (stretches[i - 1][-1] if i else 0) < n <= run[-1]]
         if found[i] is None and weighted.intersection(new): # weights that the network itself uses
@@ -128,7 +131,8 @@ def _read_at(rec, stretches, inner):
 def _fault(rec, o):
     "What forbids reading a site; '' where nothing does"
     if o.node is None: return "not a function of the input"
-    if not o.dtype.is_floating_point: return f"{str(o.dtype).removeprefix('torch.')} values, and decoders read real ones"
+    if not o.dtype.is_floating_point:
+        return f"{str(o.dtype).removeprefix('torch.')} values, and decoders read real ones"
     if rec.rows not in o.shape: return f"no dimension of {o.shape} is the batch"
     if not 2 <= len(o.shape) <= 5: return f"shape {o.shape[1:]}, and decoders read vectors, tokens and maps"
     return ""
@@ -191,14 +195,16 @@ def _why_not(rec, v, of_input, best):
 
 # %% ../nbs/05_layers.ipynb #0a5dd377
 def kind(
-    shape, # of one layer, without the batch
+    shape:tuple, # of one layer, without the batch
 ) -> str: # 'vector' (n,), 'tokens' (T, D) or 'map' (C, H, W)
     "What a layer of this shape holds"
-    if not 1 <= len(shape) <= 3: raise BadInput(f"a layer of shape {tuple(shape)}: decoders read vectors (n,), tokens (T, D) and maps (C, H, W)")
+    if not 1 <= len(shape) <= 3:
+        raise BadInput(f"a layer of shape {tuple(shape)}: decoders read vectors (n,), tokens (T, D) and maps (C, H, W)")
     return ("vector", "tokens", "map")[len(shape) - 1]
 
 def decoder_text(
-    prev, cur, # shapes of two neighbours, without the batch
+    prev:tuple, # shape of the layer that is decoded to, without the batch
+    cur:tuple, # shape of the layer
 ) -> str: # as 'map → map /2': from a map to one of twice the side
     "What the decoder from `cur` back to `prev` has to do"
     text = f"{kind(cur)} → {kind(prev)}"
@@ -275,7 +281,8 @@ def _meet_late(rec, found):
 
 def _parents(levels):
     "Of each layer, 1..L: the last one before it that no more skips pass beside"
-    return tuple(max((k for k, other in enumerate(levels[:l], 1) if other <= level), default=0) for l, level in enumerate(levels))
+    return tuple(max((k for k, other in enumerate(levels[:l], 1) if other <= level), default=0) for l,
+                 level in enumerate(levels))
 
 def _numbered(rec, found, origin, parents):
     "Rows in order of execution, the layers counted, with decoders and parameters"
@@ -286,7 +293,8 @@ def _numbered(rec, found, origin, parents):
         used = {s for n, s in rec.graph.uses if before < n <= v}
         shape, l = _read(rec, o).shape, l + 1
         shapes.append(shape)
-        rows[-1].update(layer=l, decoder=decoder_text(shapes[parents[l - 1]], shape), parameters=sum(rec.graph.fixed[s] for s in used))
+        rows[-1].update(layer=l, decoder=decoder_text(shapes[parents[l - 1]], shape),
+                        parameters=sum(rec.graph.fixed[s] for s in used))
         before = max(v, before)
     return rows
 
@@ -319,7 +327,8 @@ class Origin:
 
     def __repr__(self) -> str:
         how = lambda p: f" looked up in {p.table}" if p.table else f" as numbers, by {p.operator}" if p.operator else ""
-        return f"layer 0 {self.shape}: " + ", ".join(f"{p.name} {_without(p.shape, p.batch)}" + how(p) for p in self.parts)
+        return f"layer 0 {self.shape}: " + ", ".join(f"{p.name} {_without(p.shape, p.batch)}" + how(p)
+                                                     for p in self.parts)
 
 @patch
 def join(self:Origin,
@@ -340,7 +349,8 @@ def pieces(self:Origin,
 ) -> list: # (batch, *shape without the batch as the network has it) of each part
     "One tensor as the pieces that were joined"
     if len(self.parts) == 1: found = [x]
-    elif self.beside: found = x.split([f[1] if len(f) == 2 else f[0] for f in self.forms], 2 if len(self.forms[0]) == 2 else 1)
+    elif self.beside:
+        found = x.split([f[1] if len(f) == 2 else f[0] for f in self.forms], 2 if len(self.forms[0]) == 2 else 1)
     else: found = x.split(list(map(math.prod, self.forms)), 1)
     return [t.reshape(len(t), *_without(p.shape, p.batch)) for t, p in zip(found, self.parts)]
 
@@ -387,7 +397,9 @@ def _cells(rows):
 def _remarks(trace):
     "Lines about what goes in, where that is not one tensor of numbers"
     about = [] if trace.origin.whole else [repr(trace.origin)]
-    if trace.late: about.append(f"the inputs meet only at {trace.names[0]}: inputs=[{trace.origin.parts[0].name!r}] reads the layers of one")
+    if trace.late:
+        about.append(f"the inputs meet only at {trace.names[0]}: inputs=[{trace.origin.parts[0].name!r}] reads the "
+                     f"layers of one")
     return about + [f"not decoded: {', '.join(trace.gates)}"]*bool(trace.gates)
 
 @patch
@@ -399,7 +411,8 @@ def __repr__(self:Trace):
 
 @patch
 def _repr_html_(self:Trace):
-    line = lambda row, tag: "<tr>" + "".join(f"<{tag} style='text-align:left'>{escape(c)}</{tag}>" for c in row) + "</tr>"
+    line = lambda row, tag: "<tr>" + "".join(f"<{tag} style='text-align:left'>{escape(c)}</{tag}>"
+                                             for c in row) + "</tr>"
     head, *body = _cells(self.rows)
     table = "<table>" + line(head, "th") + "".join(line(r, "td") for r in body) + "</table>"
     return table + "".join(f"<p>{escape(o)}</p>" for o in _remarks(self))
@@ -416,7 +429,8 @@ def _canonical(rec, name):
     name = rec.names[known[plain]] + name[len(plain):]
     if n and any(name in (c.name, c.name + " (input)") for c in rec.calls): return name
     if n: raise BadInput(f"layer {name!r}: {plain!r} is called {n} time{'s'*(n > 1)} in a pass: name one of those")
-    raise BadInput(f"layer {name!r} is never called as a module when the network runs: name another, such as the one that holds it")
+    raise BadInput(f"layer {name!r} is never called as a module when the network runs: name another, such as the "
+                   f"one that holds it")
 
 # %% ../nbs/05_layers.ipynb #d8ec74eb
 def _named(rec, name):
@@ -431,11 +445,14 @@ def _named(rec, name):
     for tier in (rec.dominators, rec.path, range(len(rec.graph.ops))):
         found = {o.node: o for o in reversed(sound) if o.node in tier}
         if len(found) == 1: return found.popitem()[1]
-        if found: raise BadInput(f"layer {name!r} hands over {len(found)} tensors, none of them all of the signal: name a module that returns one tensor")
+        if found:
+            raise BadInput(f"layer {name!r} hands over {len(found)} tensors, none of them all of the signal: name "
+                           f"a module that returns one tensor")
 
 def _chosen(rec, names):
     "(value, site, remark) for each of a user's `names`, in order of execution"
-    if isinstance(names, str) or not names: raise BadInput(f"layers is {names!r}: give a list of dotted names, or None for the natural ones")
+    if isinstance(names, str) or not names:
+        raise BadInput(f"layers is {names!r}: give a list of dotted names, or None for the natural ones")
     sites = {_named(rec, n) for n in names}
     for o in sorted(sites, key=lambda o: (o.node, rec.sites.index(o) if o in rec.sites else 0)):
         beside = BESIDE if o.node in rec.path else "the output does not depend on it"
@@ -449,7 +466,9 @@ def _check_tensor(net, name, t, where):
     if t.is_floating_point(): check_finite(t, name)
     elif t.is_meta: raise BadInput(f"{name} is on the meta device, which holds no numbers: load the data first")
     for p_name, device in where:
-        if device != t.device: raise BadInput(f"{name} is on {t.device}, the network's {p_name!r} on {device}: move one of them with .to(...)")
+        if device != t.device:
+            raise BadInput(f"{name} is on {t.device}, the network's {p_name!r} on {device}: move one of them with "
+                           f".to(...)")
 
 def check_batch(
     net:nn.Module, # any network
@@ -458,9 +477,11 @@ def check_batch(
 ) -> Inputs: # the batch
     "`x`, or `BadInput` where the network cannot run on it"
     inputs = inputs_of(x, net)
-    if isinstance(x, Tensor) and x.ndim < 2 and x.is_floating_point(): raise BadInput("the inputs are no batch: give a tensor (N, *shape)")
+    if isinstance(x, Tensor) and x.ndim < 2 and x.is_floating_point():
+        raise BadInput("the inputs are no batch: give a tensor (N, *shape)")
     for n, p in net.named_parameters():
-        if isinstance(p, UninitializedParameter): raise BadInput(f"parameter {n!r} has no shape yet: send one batch through the network first")
+        if isinstance(p, UninitializedParameter):
+            raise BadInput(f"parameter {n!r} has no shape yet: send one batch through the network first")
     where = [(n, p.device) for n, p in net.named_parameters()][:1]
     for name, t in inputs.tensors(): _check_tensor(net, name, t, where)
     if not len(inputs): raise BadInput("the inputs are empty: give at least 2")
@@ -488,7 +509,7 @@ def _recorded(net, inputs, train, gates):
     raise failed
 
 def _with_one_batch(net, inputs, train, gates, rec, found):
-    "`found` without values that hold the batch twice, such as similarities of each input with each other; a second record tells"
+    "`found` without values that hold the batch twice, as similarities of inputs do; a second record tells"
     if not any(o and o.shape.count(rec.rows) > 1 for _, o, _ in found) or len(inputs) < 3 or rec.rows != 2: return found
     other = record(net, inputs[:3].map(lambda t: t.detach().clone()), train, gates)
     shapes = {(o.name, o.where, o.index): o.shape for o in other.sites}
@@ -513,12 +534,15 @@ def trace_layers(
     found = list(_natural(rec) if layers is None else _chosen(rec, layers))
     found = _with_one_batch(net, given, train, gates, rec, found)
     reads = [_read(rec, o) for _, o, _ in found if o]
-    if not reads: raise BadInput(f"{type(net).__name__} has no layer that can be read, only its input and its head: name some with layers=[...]")
+    if not reads:
+        raise BadInput(f"{type(net).__name__} has no layer that can be read, only its input and its head: name "
+                       f"some with layers=[...]")
     origin = Origin(tuple(rec.parts), tuple(_form_of(rec, p) for p in rec.parts))
     unused = [k for k, _ in given.tensors() if k not in {p.name for p in rec.parts}]
     writes = any(rec.graph.latest.get(storage_of(t), 0) for _, t in rec.inputs.tensors())
     parents = _parents([rec.level[v] if layers is None else 0 for v, o, _ in found if o])
-    return Trace(reads, parents, _numbered(rec, found, origin, parents), origin, train, writes, tuple(unused), _meet_late(rec, found), 0 if rec.rows <= 2 else rec.rows)
+    return Trace(reads, parents, _numbered(rec, found, origin, parents), origin, train, writes, tuple(unused),
+                 _meet_late(rec, found), 0 if rec.rows <= 2 else rec.rows)
 
 # %% ../nbs/05_layers.ipynb #4e5f9b69
 def finite(
@@ -533,36 +557,41 @@ def finite(
 def _as_traced(read, tensors, n):
     "The activation of one layer on `n` inputs, as the trace has it"
     if read.index >= len(tensors):
-        raise BadInput(f"layer {read.name!r} hands over {len(tensors)} tensors in this batch, and more when it was traced: trace it again")
+        raise BadInput(f"layer {read.name!r} hands over {len(tensors)} tensors in this batch, and more when it was "
+                       f"traced: trace it again")
     act, shape = read(tensors), (n, *read.shape)
     if tuple(act.shape) != shape:
-        raise BadInput(f"layer {read.name!r} has shape {tuple(act.shape)} in this batch, and should have {shape} as it was traced: "
+        raise BadInput(f"layer {read.name!r} has shape {tuple(act.shape)} in this batch, and should have {shape} "
+                       f"as it was traced: "
                        "a layer's shape must not change from batch to batch")
     return finite(act, read.name)
 
 # %% ../nbs/05_layers.ipynb #07f43e81
 class _Pass:
     "Emits the layers of one batch in their order"
-    def __init__(self, trace, n, emit, device): self.trace, self.n, self.emit, self.done, self.device = trace, n, emit, 0, device
+    def __init__(self, trace:Trace, n:int, emit:Callable, device:torch.device):
+        self.trace, self.n, self.emit, self.done, self.device = trace, n, emit, 0, device
 
-    def hook(self, l, read):
+    def hook(self, l:int, read:Read) -> Callable:
         "A hook that emits layer `l` at the call it was traced at"
         calls = itertools.count(1)
-        def f(m, tensors):
-            if self.emit.running() and next(calls) == read.number: self.give(l, read, tensors) # another pass may be under way
+        def f(m:nn.Module, tensors:list):
+            # another pass may be under way
+            if self.emit.running() and next(calls) == read.number: self.give(l, read, tensors)
         return f
 
-    def tap(self, l, read):
+    def tap(self, l:int, read:Read) -> Callable:
         "The same for a call of an operator"
         return lambda tensors: self.give(l, read, tensors)
 
-    def give(self, l, read, tensors):
+    def give(self, l:int, read:Read, tensors:list):
         "Emit layer `l`; who takes it computes without the network's modes"
         self.expect(l)
-        with _disable_current_modes(), torch.autocast(self.device.type, enabled=False): self.emit(_as_traced(read, tensors, self.n))
+        with _disable_current_modes(), torch.autocast(self.device.type, enabled=False):
+            self.emit(_as_traced(read, tensors, self.n))
         self.done = l
 
-    def expect(self, l):
+    def expect(self, l:int):
         "Raise unless layer `l` is the next"
         if l == self.done + 1: return
         raise BadInput(f"layer {self.trace.names[self.done]!r} was not called in this pass, though it was when traced: "
@@ -597,7 +626,8 @@ def autocast_state(
     device:torch.device, # where a network is
 ) -> dict: # arguments of `torch.autocast`
     "How the caller computes: a network is run like that also where decoders are not"
-    return dict(device_type=device.type, enabled=torch.is_autocast_enabled(device.type), dtype=torch.get_autocast_dtype(device.type))
+    return dict(device_type=device.type, enabled=torch.is_autocast_enabled(device.type),
+                dtype=torch.get_autocast_dtype(device.type))
 
 # %% ../nbs/05_layers.ipynb #0b6c0010
 class _Enough(BaseException): "Ends a pass that has given what was wanted"
@@ -605,7 +635,7 @@ class _Enough(BaseException): "Ends a pass that has given what was wanted"
 def _looked_up(net, trace, inputs):
     "(operator, call) → what it gives"
     wanted, found = {(p.operator, p.call) for p in trace.origin.parts if p.operator}, {}
-    def keep(key, tensors):
+    def keep(key:tuple, tensors:list):
         found[key] = tensors[0].clone()
         if len(found) == len(wanted): raise _Enough
     try:
@@ -622,8 +652,10 @@ def layer_0(self:HookReader,
     if inputs.layer_0 is not None: return inputs.layer_0
     own, found = dict(inputs.tensors()), {}
     if any(p.operator for p in self.origin.parts):
-        with untouched(self.net, self.trace.train), torch.autocast(**self.autocast): found = _looked_up(self.net, self.trace, inputs)
-    if lost := [p.name for p in self.origin.parts if p.name not in own]: raise BadInput(f"the inputs have no {lost[0]!r}, and had it when they were traced: trace again")
+        with untouched(self.net, self.trace.train), torch.autocast(**self.autocast):
+            found = _looked_up(self.net, self.trace, inputs)
+    if lost := [p.name for p in self.origin.parts if p.name not in own]:
+        raise BadInput(f"the inputs have no {lost[0]!r}, and had it when they were traced: trace again")
     tensors = [found[p.operator, p.call] if p.operator else own[p.name] for p in self.origin.parts]
     for p, t in zip(self.origin.parts, tensors):
         got, traced = _without(t.shape, p.batch), _without(p.shape, p.batch)
@@ -683,7 +715,8 @@ class Segment:
     ) -> Tensor: # its activations at this layer
         try: y = self._walk(x)
         except Exception as e:
-            raise BadInput(f"layer {self.name!r} cannot take an input of shape {tuple(x.shape)}: {e}: see that net(x) runs on these inputs") from e
+            raise BadInput(f"layer {self.name!r} cannot take an input of shape {tuple(x.shape)}: {e}: see that "
+                           f"net(x) runs on these inputs") from e
         return finite(y, self.name)
 
 # %% ../nbs/05_layers.ipynb #0b5c0005
@@ -721,7 +754,8 @@ def tower_segments(
         if isinstance(m, nn.Linear) and any(isinstance(o, nn.Linear) for _, o in groups[-1]): groups.append([])
         groups[-1].append((name, m))
     if len(groups) > 1 and len(groups[-1]) == 1: groups.pop()
-    if not any(isinstance(m, nn.Linear) for _, m in groups[0]): raise BadInput("the network holds no Linear layer: there is nothing to decode")
+    if not any(isinstance(m, nn.Linear) for _, m in groups[0]):
+        raise BadInput("the network holds no Linear layer: there is nothing to decode")
     return [Segment(g[-1][0], tuple(m for _, m in g)) for g in groups]
 
 # %% ../nbs/05_layers.ipynb #0b5c0007
@@ -739,9 +773,11 @@ def traced_segments(
     trace:Trace, # its layers
 ) -> list: # of Segment, 1..L; empty where `net` cannot be walked like that
     "Segments between the layers of `trace`"
-    odd = any(r.where != "output" or r.number > 1 or r.batch or r.last or r.clone or r.given != r.shape for r in trace.reads)
+    odd = any(r.where != "output" or r.number > 1 or r.batch or r.last or r.clone or r.given != r.shape
+              for r in trace.reads)
     odd = odd or trace.parents != tuple(range(len(trace.reads)))
-    if odd or trace.writes_input or trace.batch or not (trace.origin.whole and isinstance(net, nn.Sequential)): return []
+    if odd or trace.writes_input or trace.batch or not (trace.origin.whole and isinstance(net, nn.Sequential)):
+        return []
     found, group, left = [], [], list(trace.reads)
     for names, m in _parts(net):
         group.append(m)

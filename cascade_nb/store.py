@@ -247,7 +247,7 @@ def _put_attrs(self:Store, g, settings, grid):
     g.attrs.put({**settings, "store_format": FORMAT, "schema": schema, **pairs})
 
 @patch
-def reserve(self:Store,
+def allocate(self:Store,
     grid:dict, # argument → labels
     inner:dict, # other dimension of the schema → labels, such as {'layer': [1, 2, 3]}
     settings:dict, # of this call
@@ -288,7 +288,7 @@ def _write(self:Store, name, at, value):
     self.arrays[name][at] = value
 
 @patch
-def keep(self:Store,
+def write(self:Store,
     point:tuple, # its labels
     columns:dict, # name → number or array
     fingerprint:str, # of what was measured

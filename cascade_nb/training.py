@@ -39,15 +39,17 @@ def outputs_of(
 ) -> Tensor: # in single precision or better
     "The tensor of an output that is compared with targets"
     found = [t for t in tensors_in(main_output(out)) if t.is_floating_point()]
-    if not found: raise BadInput(f"the network returns a {type(out).__name__} without a floating tensor: give loss=, a function of (output, targets)")
+    if not found:
+        raise BadInput(f"the network returns a {type(out).__name__} without a floating tensor: give loss=, a "
+                       f"function of (output, targets)")
     return found[0] if found[0].element_size() >= 4 else found[0].float()
 
 def _classes(z, y):
-    "The dimension of `z` that holds a score for each class, where `y` has all the others; several where that is not plain"
+    "Dimensions of `z` that may hold a score for each class, where `y` has all the others"
     return [d for d in range(1, z.ndim) if z.shape[:d] + z.shape[d + 1:] == y.shape and z.shape[d] > 1]
 
 def _cross_entropy(dim, shift=False):
-    def measure(out, y):
+    def measure(out:object, y:Tensor) -> Tensor:
         z = outputs_of(out).movedim(dim, -1)
         y = y.long().reshape(z.shape[:-1])
         if shift: z, y = z[:, :-1], y[:, 1:]
@@ -56,7 +58,7 @@ def _cross_entropy(dim, shift=False):
 
 def _alike(f):
     "A loss of outputs and targets of the same shape"
-    def measure(out, y):
+    def measure(out:object, y:Tensor) -> Tensor:
         z = outputs_of(out)
         return f(z, y.to(z.dtype).reshape(z.shape))
     return measure
@@ -69,8 +71,9 @@ def _soft(out, y):
 def _squeezed(shape): return tuple(n for n in shape[1:] if n != 1)
 
 def _unplain(z, y, why):
-    return BadInput(f"the loss is not plain from outputs {tuple(z.shape)} and targets {tuple(y.shape)} of {str(y.dtype)[6:]}{why}: give loss=, "
-                    "such as F.cross_entropy (classes), F.binary_cross_entropy_with_logits (yes or no), F.mse_loss (numbers)")
+    what = f"outputs {tuple(z.shape)} and targets {tuple(y.shape)} of {str(y.dtype)[6:]}"
+    return BadInput(f"the loss is not plain from {what}{why}: give loss=, such as F.cross_entropy (classes), "
+                    "F.binary_cross_entropy_with_logits (yes or no), F.mse_loss (numbers)")
 
 def _for_classes(z, y, ids):
     "The loss for integer targets, where they leave one choice; else None"
@@ -80,7 +83,8 @@ def _for_classes(z, y, ids):
         if not dims: continue
         known = target[target != IGNORED]
         if known.numel() and (known.min() < 0 or known.max() >= z.shape[dims[0]]):
-            raise BadInput(f"targets run from {known.min()} to {known.max()}, and the network has {z.shape[dims[0]]} outputs for them: count classes from 0, or give loss=")
+            raise BadInput(f"targets run from {known.min()} to {known.max()}, and the network has "
+                           f"{z.shape[dims[0]]} outputs for them: count classes from 0, or give loss=")
         later = ids is not None and ids.shape == y.shape and torch.equal(ids, y)
         each = {2: "", 3: " for each token"}.get(z.ndim, " for each pixel")
         return Loss(f"cross-entropy{each}" + ", of the next one"*later, _cross_entropy(dims[0], later))
@@ -92,13 +96,17 @@ def chosen_loss(
 ) -> Loss:
     "The loss that outputs and targets call for; `BadInput` where that is not plain"
     z = outputs_of(out)
-    if not isinstance(y, Tensor): raise BadInput(f"targets are a {type(y).__name__}: give a tensor, or loss=, a function of (output, targets)")
+    if not isinstance(y, Tensor):
+        raise BadInput(f"targets are a {type(y).__name__}: give a tensor, or loss=, a function of (output, targets)")
     if len(y) != len(z): raise _unplain(z, y, f", since there are {len(y)} targets for {len(z)} outputs")
     numbers = y.is_floating_point() or y.dtype is torch.bool
     if not numbers and (found := _for_classes(z, y, ids)): return found
     if _squeezed(z.shape) != _squeezed(y.shape): raise _unplain(z, y, "")
-    if numbers and z.ndim == 2 and z.shape[1] > 1 and y.min() >= 0 and torch.allclose(y.sum(1).float(), torch.ones(len(y)).to(y.device)): return Loss("cross-entropy with soft targets", _soft)
-    if bool(((y == 0) | (y == 1)).all()): return Loss("binary cross-entropy with logits", _alike(F.binary_cross_entropy_with_logits))
+    rows_of_one = lambda: torch.allclose(y.sum(1).float(), torch.ones(len(y)).to(y.device))
+    if numbers and z.ndim == 2 and z.shape[1] > 1 and y.min() >= 0 and rows_of_one():
+        return Loss("cross-entropy with soft targets", _soft)
+    if bool(((y == 0) | (y == 1)).all()):
+        return Loss("binary cross-entropy with logits", _alike(F.binary_cross_entropy_with_logits))
     if numbers: return Loss("mean squared error", _alike(F.mse_loss))
     raise _unplain(z, y, "")
 
@@ -120,7 +128,7 @@ class Recipe:
     every:int = 25 # steps between two measurements of the test accuracy
     enough:float = .4 # test accuracy from which a network counts as trained
     stop:float = 1. # test accuracy at which training ends
-    hopeless:float = .15 # test accuracy to exceed within half of the steps
+    early_abort:float = .15 # test accuracy to exceed within half of the steps
 
     def __post_init__(self):
         if not self.lrs: raise BadInput("lrs is empty: give at least one learning rate")
@@ -132,7 +140,7 @@ SGD = Recipe()
 ADAMW = Recipe(optimiser=torch.optim.AdamW, lrs=(3e-4, 1e-3, 1e-4))
 # an epoch is 938 batches of 64 images
 PAPER = Recipe(loss=softmax_then_cross_entropy, optimiser=torch.optim.SGD, lrs=(1e-3,),
-               steps=200*938, every=938, stop=.4, hopeless=0.)
+               steps=200*938, every=938, stop=.4, early_abort=0.)
 RECIPES = {"sgd": SGD, "adamw": ADAMW, "paper": PAPER}
 
 def recipe_named(
@@ -174,7 +182,7 @@ def train_once(
         if step % recipe.every: continue
         best = max(best, accuracy(net, data.x_test, data.y_test))
         if reached is None and best > recipe.enough: reached = step
-        if best > recipe.stop or 2*step >= recipe.steps and best <= recipe.hopeless: break
+        if best > recipe.stop or 2*step >= recipe.steps and best <= recipe.early_abort: break
     diverged = not loss.isfinite() or loss.item() > 4*math.log(len(data.classes))
     return dict(accuracy=best, loss=loss.item(), steps=reached or step, diverged=bool(diverged))
 

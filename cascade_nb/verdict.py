@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['STATES', 'PRECISION', 'N_TEST', 'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'GROWN', 'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE',
-           'COARSE', 'ODDS', 'relative_gradients', 'state', 'random_targets', 'evidence', 'features', 'chance',
+           'COARSE', 'ODDS', 'relative_gradients', 'state', 'random_targets', 'measurements', 'features', 'chance',
            'log_chi', 'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Cause', 'first_loss',
            'phase_of', 'advice', 'Verdict', 'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
 
@@ -87,15 +87,19 @@ def random_targets(
 def _targets_and_loss(net, x, y, loss):
     "Targets of `x`, and a loss that runs on them"
     for name, p in net.named_parameters():
-        if not p.is_meta and not p.isfinite().all(): raise BadInput(f"the network's {name!r} holds NaN or infinite values: initialise it")
+        if not p.is_meta and not p.isfinite().all():
+            raise BadInput(f"the network's {name!r} holds NaN or infinite values: initialise it")
     with untouched(net): out = x.call(net)
     drawn = y is None
     if drawn: y = random_targets(outputs_of(out))
     ids = [t for _, t in x.tensors() if not t.is_floating_point()][:1]
     found = chosen_loss(out, y, *ids) if loss is None else given_loss(loss)
     try: value = found.measure(out, y)
-    except Exception as e: raise BadInput(f"the loss {found.name!r} failed on outputs and targets of {len(x)} inputs ({e}): give loss=, a function of (what the network returns, targets)") from e
-    if not isinstance(value, Tensor) or value.numel() != 1: raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
+    except Exception as e:
+        raise BadInput(f"the loss {found.name!r} failed on outputs and targets of {len(x)} inputs ({e}): give "
+                       f"loss=, a function of (what the network returns, targets)") from e
+    if not isinstance(value, Tensor) or value.numel() != 1:
+        raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
     return y, found._replace(name=found.name + " with random targets"*drawn)
 
 PRECISION = 1e-2 # the noise floor of the verdict, as a share of the mean square activation of layer 1
@@ -120,9 +124,10 @@ def _overflows(net, x):
 # %% ../nbs/13_verdict.ipynb #cdce1133
 N_TEST = 256 # inputs to measure on, and for the backward pass
 
-def evidence(
+def measurements(
     net:nn.Module, # any network; only read
-    x:Tensor|tuple|dict|Inputs, # what it takes: the last `N_TEST` inputs are measured on, decoders learn from the others
+    # what it takes: the last `N_TEST` inputs are measured on, decoders learn from the others
+    x:Tensor|tuple|dict|Inputs,
     y:object=None, # their targets; None: not known
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> xr.Dataset: # over `layer` and `weight`
@@ -143,7 +148,8 @@ def evidence(
     ds["gradient"] = "weight", list(grads.values()), {"long_name": "size of the gradient over that of the weight",
                                                       "units": "1"}
     overflows = _overflows(net, test) if np.isnan(states).any() else ""
-    return ds.assign_attrs(net=type(net).__name__, n_train=n - N_TEST, n_test=N_TEST, loss=loss.name, overflows=overflows,
+    return ds.assign_attrs(net=type(net).__name__, n_train=n - N_TEST, n_test=N_TEST, loss=loss.name,
+                           overflows=overflows,
                            seconds=time.perf_counter() - start)
 
 # %% ../nbs/13_verdict.ipynb #da2f32f3
@@ -179,7 +185,7 @@ def _log10(g):
     return np.log10(np.clip(np.nan_to_num(g, nan=1e38, posinf=1e38), 1e-38, 1e38))
 
 def log_chi(
-    ev:xr.Dataset, # from `evidence`
+    ev:xr.Dataset, # from `measurements`
 ) -> float: # log10; 0 where there are too few weights to tell
     "log10 of the factor by which a squared error changes per layer in the backward pass"
     if ev.sizes["weight"] < 4: return 0.
@@ -189,7 +195,7 @@ def log_chi(
 
 # %% ../nbs/13_verdict.ipynb #f162c791
 def discriminative_gradients(
-    ev:xr.Dataset, # from `evidence`
+    ev:xr.Dataset, # from `measurements`
 ) -> np.ndarray: # log10, (weights,)
     "Relative gradients, of each only the part that differs between inputs"
     L = ev.sizes["layer"]
@@ -198,7 +204,7 @@ def discriminative_gradients(
     return _log10(ev.gradient.values) + np.interp(_layer_read(ev), range(L + 1), differs)
 
 def decades_off(
-    ev:xr.Dataset, # from `evidence`
+    ev:xr.Dataset, # from `measurements`
 ) -> np.ndarray: # for a network of 1, …, L layers
     "Gradient log error G: powers of ten between gradients and `REFERENCE_SCALE`, mean over the weights"
     l = ev.layer.values[:, None]
@@ -207,13 +213,13 @@ def decades_off(
 
 # %% ../nbs/13_verdict.ipynb #d8ce4a3d
 def odds_by_depth(
-    ev:xr.Dataset, # from `evidence`
+    ev:xr.Dataset, # from `measurements`
 ) -> np.ndarray: # log-odds for a network of 1, …, L layers
     "The verdict on the network that ends at each layer"
     return features(np.nan_to_num(ev.explained_variance.values), decades_off(ev), ev.layer.values) @ FIT
 
 def depth_of(
-    ev:xr.Dataset, # from `evidence`
+    ev:xr.Dataset, # from `measurements`
 ) -> int: # layers; 0 where not even one would train
     "The deepest layer at which the odds are even or better"
     return int(np.max(np.nonzero(odds_by_depth(ev) >= 0)[0] + 1, initial=0))
@@ -224,13 +230,15 @@ FLOOR = PRECISION**.5 # the noise floor as a standard deviation, in units of the
 
 class Cause(NamedTuple):
     "A way in which a signal is lost"
-    shows:Callable # dataset from `evidence` → whether it looks like that at each layer, (L,)
+    shows:Callable # dataset from `measurements` → whether it looks like that at each layer, (L,)
     cure:str="" # what to do; '' where another initialisation is all there is to do
     at_once:bool=False # the signal counts as lost where this shows, whatever still comes back
 
 def _number_format(ev): return ~np.isfinite(ev.scale.values) & bool(ev.attrs.get("overflows", ""))
 
-CAUSES = {"number format": Cause(_number_format, "the activations overflow this number format, and are finite in float32: use bfloat16 or float32, or a normalisation layer", at_once=True),
+CAUSES = {"number format": Cause(_number_format,
+                                 "the activations overflow this number format, and are finite in float32: "
+                                            "use bfloat16 or float32, or a normalisation layer", at_once=True),
           "explodes": Cause(lambda ev: ~(ev.scale <= GROWN*ev.scale[0]).values & ~_number_format(ev).any(),
                             "activations explode: smaller weights, or a normalisation layer", at_once=True),
           "dead units": Cause(lambda ev: (ev.dead > .5).values,
@@ -245,7 +253,7 @@ OTHERWISE = "scrambled" # where no other cause shows
 FINE = "nothing is lost"
 
 def first_loss(
-    ev:xr.Dataset, # from `evidence`
+    ev:xr.Dataset, # from `measurements`
 ) -> tuple: # layer (0: none) and the name of a cause
     "The first layer where the signal is lost or explodes"
     L, shows = ev.sizes["layer"], {k: c.shows(ev) for k, c in CAUSES.items()}
@@ -259,14 +267,14 @@ def first_loss(
 
 # %% ../nbs/13_verdict.ipynb #699b5601
 def phase_of(
-    ev:xr.Dataset, # from `evidence`
+    ev:xr.Dataset, # from `measurements`
 ) -> str: # 'ordered', 'critical' or 'chaotic'
     "Critical: not deeper than six correlation lengths 1/|ln χ_1|, the multiple drawn in the paper"
     total = math.log(10)*log_chi(ev)*ev.sizes["layer"]
     return "critical" if abs(total) < 6 else "chaotic" if total > 0 else "ordered"
 
 def advice(
-    ev:xr.Dataset, # from `evidence`
+    ev:xr.Dataset, # from `measurements`
     depth:int, # to which it would train, in layers
 ) -> list: # of sentences
     "What to change, by what the measurements show"
@@ -281,12 +289,12 @@ def advice(
 
 # %% ../nbs/13_verdict.ipynb #b3f1617f
 class Verdict:
-    "The verdict on a network, and why; `evidence` is the dataset it rests on, along `repeat`"
+    "The verdict on a network, and why; `measurements` is the dataset it rests on, along `repeat`"
     def __init__(self,
-        evidence:xr.Dataset, # from the function `evidence`, along `repeat`
+        measurements:xr.Dataset, # from the function `measurements`, along `repeat`
     ):
-        self.evidence = evidence
-        self.each = [evidence.isel(repeat=i) for i in range(evidence.sizes["repeat"])]
+        self.measurements = measurements
+        self.each = [measurements.isel(repeat=i) for i in range(measurements.sizes["repeat"])]
 
     @property
     def odds(self) -> tuple:
@@ -364,7 +372,8 @@ def plot(self:Verdict,
 # %% ../nbs/13_verdict.ipynb #3de9aef1
 def diagnose(
     net:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
-    data:object, # a `Data`, what the network takes, a pair (inputs, targets), or an iterable of such pairs; see `gathered`
+    # a `Data`, what the network takes, a pair (inputs, targets), or an iterable of such pairs; see `gathered`
+    data:object,
     repeats:int=2, # batches of inputs, and draws of the weights where a builder is given
     n_train:int=2048, # inputs that decoders learn from, in each
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
@@ -374,10 +383,11 @@ def diagnose(
     made = [net if isinstance(net, nn.Module) else net(seed=i) for i in range(repeats)]
     x, y = gathered(data, made[0], 2*(n_train + N_TEST))
     if len(x) < 2*N_TEST:
-        raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*N_TEST}, better {n_train + N_TEST}")
+        raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*N_TEST}, better "
+                       f"{n_train + N_TEST}")
     def one(i:int) -> xr.Dataset:
         at = torch.randperm(len(x), generator=torch.Generator().manual_seed(i))[:n_train + N_TEST]
-        return evidence(made[i], x[at], rows_of(y, at, len(x)), loss)
+        return measurements(made[i], x[at], rows_of(y, at, len(x)), loss)
     return Verdict(xr.concat([one(i) for i in range(repeats)], "repeat", combine_attrs="override"))
 
 # %% ../nbs/13_verdict.ipynb #b8b65144
@@ -456,7 +466,7 @@ ODDS = (Column("odds", "log-odds that it trains", "1"),
 
 def _odds(make, x, y):
     "`ODDS` of one network"
-    ev = evidence(make(), x, y)
+    ev = measurements(make(), x, y)
     return {"odds": odds_by_depth(ev)[-1],
             "explained_variance": float(ev.explained_variance.fillna(0)[-1]),
             "off": decades_off(ev)[-1]}

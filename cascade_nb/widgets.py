@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['RANGES', 'ACTS', 'NEEDS', 'picture_url', 'static', 'Player', 'shown_layers', 'look', 'Cost', 'look_cost',
-           'walk_frame', 'walk', 'Place', 'places', 'nearest', 'neighbours', 'save_atlas', 'load_atlas',
+           'walk_frame', 'walk', 'GridPoint', 'places', 'nearest', 'neighbours', 'save_atlas', 'load_atlas',
            'check_controls', 'quiet', 'shown_diagram', 'shown_profile', 'thumbnail', 'shown_strip', 'Explorer',
            'static_widgets', 'one_link', 'unnested']
 
@@ -159,7 +159,7 @@ def walk(
     return Player((walk_frame(looks, x, w, some) for w in ws), {"σ_w²": ws}, start={"σ_w²": len(ws)//2})
 
 # %% ../nbs/16_widgets.ipynb #a6f44393
-class Place(NamedTuple):
+class GridPoint(NamedTuple):
     "Which network, on which images"
     var_w: float # σ_w²
     var_b: float # σ_b²
@@ -168,7 +168,7 @@ class Place(NamedTuple):
     data: str # name of the images
 
     def like(self,
-        other:"Place", # to compare with
+        other:"GridPoint", # to compare with
     ) -> bool: # whether activation, width and images are the same
         "The same kind of network on the same images"
         return self[2:] == other[2:]
@@ -176,31 +176,31 @@ class Place(NamedTuple):
 # %% ../nbs/16_widgets.ipynb #d4f1e5c1
 def places(
     ds:xr.Dataset, # a sweep of `mlp`, or looks along `point` as `save_atlas` writes them
-) -> dict: # Place → its profile, with pictures if there are any
+) -> dict: # GridPoint → its profile, with pictures if there are any
     "What is finished in a dataset, by place; of several seeds the first"
     if "point" not in ds.dims:
         if ds.attrs.get("net") != "mlp":
             raise BadInput(f"this sweep is of {ds.attrs.get('net')!r}: an Explorer moves through sweeps of mlp")
-        fixed = {k: [ds.attrs.get(f"net_{k}", ds.attrs.get(k))] for k in Place._fields if k not in ds.dims}
+        fixed = {k: [ds.attrs.get(f"net_{k}", ds.attrs.get(k))] for k in GridPoint._fields if k not in ds.dims}
         ds = ds.isel(seed=0) if "seed" in ds.dims else ds
-        ds = ds.drop_vars(fixed, errors="ignore").expand_dims(fixed).stack(point=Place._fields, create_index=False)
+        ds = ds.drop_vars(fixed, errors="ignore").expand_dims(fixed).stack(point=GridPoint._fields, create_index=False)
     points = [ds.isel(point=i) for i in range(ds.sizes["point"])]
     finished = [p for p in points if bool(p.explained_variance.notnull().all())]
-    return {Place(*(p[k].item() for k in Place._fields)): p for p in finished}
+    return {GridPoint(*(p[k].item() for k in GridPoint._fields)): p for p in finished}
 
 # %% ../nbs/16_widgets.ipynb #a5483df2
 def nearest(
     known:Iterable, # places
-    place:Place, # where the reader stands
-) -> Place: # the closest place of the same kind, or None
+    place:GridPoint, # where the reader stands
+) -> GridPoint: # the closest place of the same kind, or None
     "The finished point to show"
     far = lambda k: math.hypot(k.var_w - place.var_w, k.var_b - place.var_b)
     return min(filter(place.like, known), key=far, default=None)
 
 # %% ../nbs/16_widgets.ipynb #dbd8f79b
 def neighbours(
-    known:dict, # Place → profile
-    place:Place, # at the σ_b² of a finished point, or wherever nothing is known
+    known:dict, # GridPoint → profile
+    place:GridPoint, # at the σ_b² of a finished point, or wherever nothing is known
 ) -> xr.Dataset: # explained variance (var_w, layer), as from a sweep
     "The finished points beside a place"
     row = sorted(k for k in known if k.like(place) and k.var_b == place.var_b)
@@ -214,7 +214,7 @@ def neighbours(
 
 # %% ../nbs/16_widgets.ipynb #cec14634
 def save_atlas(
-    known:dict, # Place → look; all of one depth
+    known:dict, # GridPoint → look; all of one depth
     path:str|Path, # *.nc.gz
 ) -> None:
     "Write finished points to a file"
@@ -222,7 +222,7 @@ def save_atlas(
     ds = xr.concat([v[keep].reset_coords(drop=True) for v in known.values()], "point")
     ds["reconstruction"] = (ds.reconstruction//16).astype("int8") # netCDF 3 knows no unsigned bytes
     ds["explained_variance"] = ds.explained_variance.astype("float16").astype("float32")
-    cols = {k: ("point", list(col)) for k, col in zip(Place._fields, zip(*known))}
+    cols = {k: ("point", list(col)) for k, col in zip(GridPoint._fields, zip(*known))}
     Path(path).write_bytes(gzip.compress(bytes(ds.assign_coords(cols).to_netcdf(engine="scipy")), mtime=0))
 
 # %% ../nbs/16_widgets.ipynb #a5d8e997
@@ -274,7 +274,7 @@ def shown_diagram(
 # %% ../nbs/16_widgets.ipynb #b183be85
 def shown_profile(
     prof:xr.Dataset, # over `layer`
-    place:Place, # where it was taken
+    place:GridPoint, # where it was taken
 ) -> dict: # for the page: values in layers 1, 2, …; theory's lengths, in layers; text
     "The profile and what theory expects of it"
     r2 = prof.explained_variance.values
@@ -359,10 +359,10 @@ def _asked(self:Explorer, asked, controls):
 
 # %% ../nbs/16_widgets.ipynb #80b3b5b3
 @patch
-def place(self:Explorer) -> Place: # as the controls say; `BadInput` where they are wrong
+def place(self:Explorer) -> GridPoint: # as the controls say; `BadInput` where they are wrong
     "Where the reader stands"
     c = check_controls(self.controls)
-    return Place(float(c["var_w"]), float(c["var_b"]), c["act"], int(c["width"]), c["data"])
+    return GridPoint(float(c["var_w"]), float(c["var_b"]), c["act"], int(c["width"]), c["data"])
 
 @patch
 def show(self:Explorer):

@@ -183,13 +183,13 @@ def computed(
     skip:Callable=lambda name: False, # asked just before a job is begun: is it done already?
 ) -> Iterator[tuple]:
     "Yield (name, outcome) in the order they finish; None for skipped ones"
-    todo, barren = deque(todo), 0
-    while todo and barren < 2:
-        sound = False
+    todo, broken_in_a_row = deque(todo), 0
+    while todo and broken_in_a_row < 2:
+        any_finished = False
         with submitting(executor, workers, f) as (submit, ahead):
             for p, future in in_one_pool(submit, ahead, jobs, todo, skip):
                 result = future and outcome(future)
-                sound |= future is None or not isinstance(result, Failed)
+                any_finished |= future is None or not isinstance(result, Failed)
                 yield p, result
-        barren = 0 if sound else barren + 1
+        broken_in_a_row = 0 if any_finished else broken_in_a_row + 1
     yield from ((p, result) for p in todo)
