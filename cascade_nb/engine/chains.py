@@ -64,6 +64,7 @@ def range_basis(
 ) -> Tensor: # (r, k), orthonormal columns
     "Directions that together carry all but `least` of the variance"
     A = (S + S.T).cpu().double().numpy()/2
+    if not len(A): return S # a chain that carries nothing any more
     L, order, rank, _ = get_lapack_funcs("pstrf", (A,))(A, tol=least/len(A), lower=True)
     L = np.tril(L)[:, :rank]
     left = A.trace() - np.append(0, (L*L).sum(0).cumsum())
