@@ -122,7 +122,8 @@ class RidgeLearner(Learner):
     ):
         check_noise(noise)
         super().__init__(prev, cur)
-        self.noise, self.sums = noise, []
+        self.noise = noise
+        self.sums = [] # no sums yet, or one `Moments`
 
     def add(self,
         prev:Tensor, # (batch, *prev)
@@ -237,7 +238,8 @@ class Solver(NamedTuple):
     learner: Callable # (prev, cur, noise, seed) → Learner; `prev` and `cur` are shapes without the batch
     decoders: tuple # classes of the decoders that it gives
     linear: bool = False # whether they have an `adjoint`, so that they compose
-    chain: Callable|None = None # all of a tower of Linear layers at once, see `chain_down`
+    # optional: solves all layers of a plain tower of Linear layers in one call, see `chain_down`
+    chain: Callable|None = None
 
 class Kind(NamedTuple):
     "Pairs of layers with a decoder of their own"
@@ -246,7 +248,7 @@ class Kind(NamedTuple):
     decoders: tuple = () # classes of the decoders that it gives
     solvers: tuple = () # names of the solvers it serves; empty: all
     linear: bool = False # whether its decoders have an `adjoint` where the solver's have one
-    dense: bool = False # whether one dense matrix would do the same, so that a solver's `chain` may
+    dense: bool = False # True if one matrix does the same, so that the solver's `chain` may be used
 
 # %% ../nbs/06_decoders.ipynb #0c5c0016
 def _ridge(prev, cur, noise, seed): return RidgeLearner(prev, cur, noise)
@@ -262,7 +264,7 @@ def kind_of(
     prev:tuple, # shape of x_{l-1}, without the batch
     cur:tuple, # shape of x_l
     solver:str, # a name in `SOLVERS`
-    but:tuple=(), # names of kinds that are not asked for
+    but:tuple=(), # names of kinds to ignore
 ) -> list: # of one `Kind`, the newest that fits; empty where the solver's own learner will do
     "Which kind of decoder a pair of layers has"
     serve = [k for name, k in KINDS.items() if name not in but and solver in (k.solvers or SOLVERS)]
@@ -275,7 +277,7 @@ def learner(
     solver:str="ridge", # a name in `SOLVERS`
     noise:float=1e-3, # ridge's noise floor λ, activation²
     seed:int=0, # of learners that draw
-    but:tuple=(), # names of kinds that are not asked for
+    but:tuple=(), # names of kinds to ignore
 ) -> Learner: # from x_l to x_{l-1}
     "What learns the decoder of a pair of layers"
     if solver not in SOLVERS: raise BadInput(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
