@@ -39,8 +39,8 @@ class Cascade:
         solver:str="ridge", # 'ridge': closed form; 'adam': one epoch, as in the paper; or a name of yours in `SOLVERS`
         noise:float=1e-3, # ridge's noise floor λ, activation²
         seed:int=0, # adam's start and order of inputs
-        layers:list|None=None, # names of modules to read, see `trace_layers`; None: one after each nonlinearity
-        train:bool=False, # read in training mode, so that batch norm uses the statistics of the batch
+        layers:list|None=None, # dotted names to read, see `trace_layers`; None: one after each nonlinearity or block
+        train:bool=False, # True: run in training mode, so batch norm uses batch statistics; see `untouched`
         # names of the inputs to decode, see `trace_layers`; None: all that are numbers or lead to numbers
         inputs:list|None=None,
         relative:bool=False, # whether λ is a share of the mean square activation of layer 1
@@ -188,7 +188,7 @@ def _composed(self:Cascade, steps, total):
 
 # %% ../nbs/08_cascade.ipynb #c73f654d
 SCALED, TINY = 256, 1e-30 # inputs that say how large a layer's activations are; the least that is divided by
-DEAD, PATIENCE = 1e-3, 3 # a column ends after PATIENCE layers in a row below DEAD
+DEAD, PATIENCE = 1e-3, 3 # fitting ends after PATIENCE layers in a row below DEAD
 
 class _DeadLayers:
     "Counts layers in a row from which nothing comes back; where skips pass beside layers, a later one may have more"
@@ -404,8 +404,8 @@ def reconstruct(self:Cascade,
 def _seen(x, cascade, steps):
     "Yield each layer as a score sees it, until the signal is dead"
     dead = _DeadLayers(cascade.straight)
-    for correlated, recon in steps:
-        seen = Seen(x, recon, cascade.mean, correlated) # the mean is known once the fit has begun
+    for correlation, recon in steps:
+        seen = Seen(x, recon, cascade.mean, correlation) # the mean is known once the fit has begun
         yield seen
         if dead(seen.explained_variance): return
 

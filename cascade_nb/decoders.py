@@ -122,7 +122,8 @@ class RidgeLearner(Learner):
     ):
         check_noise(noise)
         super().__init__(prev, cur)
-        self.noise, self.sums = noise, [] # no sums yet, or one `Moments`
+        self.noise = noise
+        self.sums = [] # no sums yet, or one `Moments`
 
     def add(self,
         prev:Tensor, # (batch, *prev)
@@ -237,7 +238,8 @@ class Solver(NamedTuple):
     learner: Callable # (prev, cur, noise, seed) → Learner; `prev` and `cur` are shapes without the batch
     decoders: tuple # classes of the decoders that it gives
     linear: bool = False # whether they have an `adjoint`, so that they compose
-    chain: Callable|None = None # solves a whole tower of Linear layers in one call, see `chain_down`
+    # optional: solves all layers of a plain tower of Linear layers in one call, see `chain_down`
+    chain: Callable|None = None
 
 class Kind(NamedTuple):
     "Pairs of layers with a decoder of their own"
