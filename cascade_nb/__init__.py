@@ -5,6 +5,7 @@ from sys import modules as _modules
 from types import ModuleType as _ModuleType
 from warnings import warn as _warn
 
+# what stands in no list below is for those who ask for it by name
 from .guard import BadInput
 from .data import Data, load_dataset
 from .nets import cnn, init_delta_orthogonal_, init_normal_, init_orthogonal_, mlp, resnet, softmax_then_cross_entropy
@@ -24,13 +25,13 @@ __all__ = [
     # images in
     "load_dataset", "Data", "BadInput",
     # networks, and where they start
-    "mlp", "cnn", "resnet", "init_normal_", "init_orthogonal_", "init_delta_orthogonal_", "softmax_then_cross_entropy",
+    "mlp", "cnn", "resnet", "init_normal_", "init_orthogonal_", "init_delta_orthogonal_",
     # what theory expects of them
-    "q_star", "c_star", "chi_1", "xi_q", "xi_c", "critical_line", "phase", "trainable_depth", "mean_field",
+    "q_star", "chi_1", "xi_q", "xi_c", "critical_line", "phase",
     # what they keep of an image
     "trace_layers", "Cascade", "relative_entropy", "differential_entropy", "explained_variance", "cutoff",
     # over a grid of initialisations
-    "sweep", "open_sweep", "save_sweep", "verdicts", "best_start", "Interrupted",
+    "sweep", "open_sweep", "save_sweep", "verdicts", "best_start",
     # the verdict on one network, the truth, and where to start
     "diagnose", "recommend_init", "measure_trainability", "Recipe", "SGD", "ADAMW", "PAPER",
     # what each layer does to an image
