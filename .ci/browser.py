@@ -167,7 +167,8 @@ def below(pid=None):
 @contextmanager
 def voila():
     "The address of the Explorer, served by Voila as README.md says until the end of the block; and its server's process"
-    with running("voila", "nbs/explorer.ipynb") as port:
+    command = re.search(r"voila (nbs/explorer.*)", Path("README.md").read_text()).group(1)
+    with running("voila", *command.split()) as port:
         server = next(p for p in below() if f"--port={port}" in p.cmdline())
         yield f"http://127.0.0.1:{port}/", server.pid
 
