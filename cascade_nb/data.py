@@ -370,6 +370,9 @@ class Inputs:
         self.layer_0 = None # the same as one tensor of numbers, once a reader has made it
         numbered = ["input"] if len(self.args) == 1 else [f"input {i}" for i in range(1, len(self.args) + 1)]
         self.names = (*names, *numbered[len(names):])[:len(self.args)]
+        for name, t in self.tensors():
+            if t.layout is not torch.strided:
+                raise BadInput(f"{name} is a sparse tensor: give a dense one, {name}.to_dense()")
         sized = [t for _, t in self.tensors() if t.ndim]
         if not sized:
             raise BadInput("the inputs hold no tensor with a batch in its first dimension: give tensors (N, *shape)")
@@ -529,6 +532,8 @@ def input_batches(
                     for i in range(0, len(whole), max(size, 1)))
         return
     if isinstance(x, list): _refuse_samples(x)
+    if isinstance(x, (str, Path)):
+        raise BadInput(f"inputs are the text {str(x)!r}: give tensors, such as load_dataset({str(x)!r}) gives them")
     if isinstance(x, np.ndarray):
         raise BadInput("inputs are a numpy array: give torch.from_numpy(x), as the network takes it")
     if isinstance(x, Dataset) and not isinstance(x, IterableDataset): x = DataLoader(x, batch_size=min(size, 256))
@@ -566,6 +571,8 @@ def gathered(
         targets.append(t)
         if (rows := rows + len(inputs)) >= n: break
     if not found: raise BadInput("no inputs: the iterable is empty")
+    if y is not None and not tensors_in(y):
+        raise BadInput(f"targets are a {type(y).__name__}: give a tensor, with a row for each input")
     if y is None and targets[0] is not None: y = _joined_targets(targets, [len(b) for b in found])
     return joined(found), y
 

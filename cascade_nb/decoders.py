@@ -103,7 +103,7 @@ def check_noise(
     noise:float, # λ, activation²
 ):
     "Raise unless the noise floor is above 0"
-    if math.isfinite(noise) and noise > 0: return
+    if isinstance(noise, (int, float)) and math.isfinite(noise) and noise > 0: return
     raise BadInput(f"noise is {noise}: the closed form needs a noise floor above 0, such as 1e-3")
 
 def check_inputs(

@@ -91,6 +91,7 @@ def steering(
     names = [k for k, _ in inputs.tensors()]
     if decode is None: return [k for k, t in inputs.tensors() if _steers(k, t, len(inputs))]
     decode = [decode] if isinstance(decode, str) else list(decode)
+    if not decode: raise BadInput(f"inputs is empty: name some of {', '.join(names)}, or give None")
     wanted = [k for k in names if any(k == d or k.startswith((d + ".", d + "[")) for d in decode)]
     if lost := [d for d in decode if not any(k == d or k.startswith((d + ".", d + "[")) for k in names)]:
         raise BadInput(f"there is no input {lost[0]!r} to decode: the inputs are {', '.join(names)}")

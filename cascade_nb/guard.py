@@ -14,6 +14,7 @@ from dataclasses import fields, is_dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.parameter import UninitializedParameter
 from torch.utils._pytree import tree_leaves
 
 # %% ../nbs/00_guard.ipynb #147f1966
@@ -138,13 +139,24 @@ def unwrapped(
                    if c.__name__ == kind), net)
     return net if inside is net else unwrapped(inside)
 
+def _in_itself(net, around=(), name=""):
+    "The name of a module that stands inside itself; '' where none does"
+    if any(m is net for m in around): return name
+    return next((n for k, m in net.named_children()
+                 if (n := _in_itself(m, (*around, net), f"{name}.{k}".strip(".")))), "")
+
 def check_readable(
     net:nn.Module, # any network
 ) -> None:
     "Raise `BadInput` where a part of `net` cannot be read"
+    if name := _in_itself(net): raise BadInput(f"module {name!r} contains itself: take it out of its own parts")
     for name, m in net.named_modules():
         for kind in type(m).__mro__:
             if kind.__name__ in UNREADABLE: raise BadInput(f"{name or 'the network'} is {UNREADABLE[kind.__name__]}")
     for name, p in net.named_parameters():
+        if isinstance(p, UninitializedParameter):
+            raise BadInput(f"parameter {name!r} has no shape yet: send one batch through the network first")
+        if p.is_inference():
+            raise BadInput(f"the network's {name!r} was made in torch.inference_mode: build the network outside of it")
         if type(p.data).__name__ == "DTensor":
             raise BadInput(f"the network's {name!r} is spread over processes: give the network before it is sharded")

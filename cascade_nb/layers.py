@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SKIPPED', 'PLAIN', 'BESIDE', 'COLUMNS', 'ROWS', 'BATCHES', 'sites_of', 'kind', 'decoder_text', 'Read', 'formed',
-           'Origin', 'Trace', 'check_batch', 'trace_layers', 'finite', 'HookReader', 'autocast_state', 'Segment',
-           'is_tower', 'tower_segments', 'traced_segments', 'SegmentReader', 'layer_reader']
+           'Origin', 'Trace', 'check_tensor', 'check_batch', 'trace_layers', 'finite', 'HookReader', 'autocast_state',
+           'Segment', 'is_tower', 'tower_segments', 'traced_segments', 'SegmentReader', 'layer_reader']
 
 # %% ../nbs/05_layers.ipynb #d17f01b5
 import itertools, math
@@ -19,7 +19,6 @@ from html import escape
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.parameter import UninitializedParameter
 from torch.utils._python_dispatch import _disable_current_modes
 from fastcore.basics import patch
 from .guard import BadInput, check_readable, hooked, is_fresh, untouched, unwrapped
@@ -459,16 +458,22 @@ def _chosen(rec, names):
         yield o.node, o, "" if o.node in rec.dominators else beside
 
 # %% ../nbs/05_layers.ipynb #071bd209
-def _check_tensor(net, name, t, where):
-    "Raise unless one tensor of the inputs can go into the network"
-    if t.layout is not torch.strided: raise BadInput(f"{name} is a sparse tensor: give a dense one, {name}.to_dense()")
+def check_tensor(
+    name:str, # of an input
+    t:Tensor, # of any kind
+):
+    "Raise unless one tensor of the inputs can go into a network"
     if t.is_complex(): raise BadInput(f"{name} is {t.dtype}: give real numbers, the two parts as channels")
     if t.is_floating_point(): check_finite(t, name)
     elif t.is_meta: raise BadInput(f"{name} is on the meta device, which holds no numbers: load the data first")
-    for p_name, device in where:
-        if device != t.device:
-            raise BadInput(f"{name} is on {t.device}, the network's {p_name!r} on {device}: move one of them with "
-                           f".to(...)")
+
+def _check_devices(net, inputs):
+    "Raise unless the inputs are where the network is"
+    p_name, p = next(net.named_parameters(), ("", None))
+    for name, t in inputs.tensors() if p_name else ():
+        if t.device == p.device: continue
+        raise BadInput(f"{name} is on {t.device}, the network's {p_name!r} on {p.device}: move one of them with "
+                       f".to(...)")
 
 def check_batch(
     net:nn.Module, # any network
@@ -479,11 +484,8 @@ def check_batch(
     inputs = inputs_of(x, net)
     if isinstance(x, Tensor) and x.ndim < 2 and x.is_floating_point():
         raise BadInput("the inputs are no batch: give a tensor (N, *shape)")
-    for n, p in net.named_parameters():
-        if isinstance(p, UninitializedParameter):
-            raise BadInput(f"parameter {n!r} has no shape yet: send one batch through the network first")
-    where = [(n, p.device) for n, p in net.named_parameters()][:1]
-    for name, t in inputs.tensors(): _check_tensor(net, name, t, where)
+    for name, t in inputs.tensors(): check_tensor(name, t)
+    _check_devices(net, inputs)
     if not len(inputs): raise BadInput("the inputs are empty: give at least 2")
     if len(inputs) < 2 and any(isinstance(m, _BatchNorm) and (train or is_fresh(m)) for m in net.modules()):
         raise BadInput("one input alone, and the network normalises with the statistics of its batch: give two or more")
@@ -846,7 +848,8 @@ def layer_reader(
 ) -> SegmentReader|HookReader: # has `names`, `shapes`, `origin`, `groups` and `walk`; use it inside `untouched`
     "How `net` will be read"
     net, only = unwrapped(net), _one_tensor(net, x)
-    if layers is None and only is not None and is_tower(net):
+    check_readable(net)
+    if layers is None and inputs is None and only is not None and is_tower(net):
         parts = tower_segments(net)
         width = lambda s: [m.out_features for m in s.modules if isinstance(m, nn.Linear)][-1]
         return SegmentReader(parts, [tuple(only.shape[1:]), *((width(s),) for s in parts)], plain=True)

@@ -96,6 +96,8 @@ def chosen_loss(
 ) -> Loss:
     "The loss that outputs and targets call for; `BadInput` where that is not plain"
     z = outputs_of(out)
+    if not z.ndim:
+        raise BadInput("the network gives one number for the whole batch: give loss=, a function of (output, targets)")
     if not isinstance(y, Tensor):
         raise BadInput(f"targets are a {type(y).__name__}: give a tensor, or loss=, a function of (output, targets)")
     if len(y) != len(z): raise _unplain(z, y, f", since there are {len(y)} targets for {len(z)} outputs")
@@ -114,6 +116,7 @@ def given_loss(
     loss:Callable, # of (what the network returns, targets)
 ) -> Loss:
     "A loss that somebody gives, under its own name"
+    if not callable(loss): raise BadInput(f"loss is {loss!r}: give a function of (output, targets), such as F.mse_loss")
     return Loss(getattr(loss, "__name__", type(loss).__name__), loss)
 
 # %% ../nbs/12_training.ipynb #98ed6572

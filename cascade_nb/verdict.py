@@ -27,7 +27,7 @@ from .cascade import Cascade, device_of, on_device
 from .entropy import SCORES
 from .data import Data, Inputs, gathered, inputs_of, rows_of
 from .entropy import cutoff
-from .guard import BadInput, tensors_in, untouched, unwrapped
+from .guard import BadInput, check_readable, untouched, unwrapped
 from .layers import HookReader, trace_layers
 from .nets import init_normal_
 from .store import Column
@@ -45,7 +45,10 @@ def relative_gradients(
     ws = {n: p for n, p in net.named_parameters() if p.ndim > 1 and p.requires_grad}
     if not ws: raise BadInput(f"{type(net).__name__} has no weights to train: they are frozen, or it has none")
     with untouched(net), torch.enable_grad():
-        gs = torch.autograd.grad(loss(inputs_of(x, net).call(net), y), list(ws.values()), allow_unused=True)
+        value = loss(inputs_of(x, net).call(net), y)
+        if not value.requires_grad:
+            raise BadInput("the loss does not depend on the weights: the network or the loss detaches its output")
+        gs = torch.autograd.grad(value, list(ws.values()), allow_unused=True)
     norm = lambda t: torch.linalg.vector_norm(t.double()).item()
     return {n: norm(g)/max(norm(w), 1e-300) for (n, w), g in zip(ws.items(), gs) if g is not None}
 
@@ -84,11 +87,18 @@ def random_targets(
     if z.ndim == 1 or z.shape[dim] < 2: return torch.randn(z.shape, generator=g).to(z)
     return torch.randint(z.shape[dim], z.shape[:dim] + z.shape[dim + 1:], generator=g).to(z.device)
 
-def _targets_and_loss(net, x, y, loss):
-    "Targets of `x`, and a loss that runs on them"
+def _check_network(net):
+    "Raise where a part of the network makes every answer void"
+    check_readable(net)
     for name, p in net.named_parameters():
         if not p.is_meta and not p.isfinite().all():
             raise BadInput(f"the network's {name!r} holds NaN or infinite values: initialise it")
+    for name, m in net.named_modules():
+        if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= 1:
+            raise BadInput(f"{name!r} drops everything in training (p = {m.p:g}): give p below 1")
+
+def _targets_and_loss(net, x, y, loss):
+    "Targets of `x`, and a loss that runs on them"
     with untouched(net): out = x.call(net)
     drawn = y is None
     if drawn: y = random_targets(outputs_of(out))
@@ -100,6 +110,8 @@ def _targets_and_loss(net, x, y, loss):
                        f"loss=, a function of (what the network returns, targets)") from e
     if not isinstance(value, Tensor) or value.numel() != 1:
         raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
+    if outputs_of(out).isfinite().all() and not value.isfinite().all():
+        raise BadInput(f"the loss {found.name!r} is {value.item()} although all outputs are finite: look at the loss")
     return y, found._replace(name=found.name + " with random targets"*drawn)
 
 PRECISION = 1e-2 # the noise floor of the verdict, as a share of the mean square activation of layer 1
@@ -134,14 +146,15 @@ def measurements(
     "What can be measured on an untrained network in the time of a few training steps"
     start, net = time.perf_counter(), unwrapped(net)
     x = on_device(x, net)
+    _check_network(net)
     n, names = len(x), trace_layers(net, x).names
     fit, test = x[:n - N_TEST], x[n - N_TEST:]
     y = None if y is None else Inputs((y,)).to(device_of(net)).args[0]
     y, loss = _targets_and_loss(net, test, rows_of(y, slice(n - N_TEST, n), n), loss)
+    grads = relative_gradients(net, test, y, loss.measure) # before what takes long, for much may be wrong with it
     prof = _profile_of(net, fit, test, names)
     states = _states(net, test, names)
     states = np.vstack([states, np.full((len(names) - len(states), len(STATES)), np.nan)])
-    grads = relative_gradients(net, test, y, loss.measure)
     ds = prof.assign_coords(name=("layer", names), weight=list(grads))
     for (k, (long_name, units)), v in zip(STATES.items(), states.T):
         ds[k] = "layer", v, {"long_name": long_name, "units": units}
@@ -370,6 +383,17 @@ def plot(self:Verdict,
     return axs
 
 # %% ../nbs/13_verdict.ipynb #3de9aef1
+def _built(net, seed):
+    "A network, or what its builder makes of a seed"
+    if isinstance(net, nn.Module): return net
+    if isinstance(net, type) or not callable(net):
+        what = f"the class {net.__name__}" if isinstance(net, type) else f"a {type(net).__name__}"
+        raise BadInput(f"the network is {what}: give an nn.Module, or a function of `seed` that makes one")
+    try: inspect.signature(net).bind(seed=seed)
+    except TypeError as e:
+        raise BadInput(f"the builder {label_of(net)} takes no `seed` alone ({e}): give lambda seed: ...") from e
+    return net(seed=seed)
+
 def diagnose(
     net:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
     # a `Data`, what the network takes, a pair (inputs, targets), or an iterable of such pairs; see `gathered`
@@ -379,8 +403,9 @@ def diagnose(
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> Verdict: # with its reasons
     "Will it train, how deep, where is the signal lost, what to change"
-    if repeats < 1: raise BadInput(f"repeats is {repeats}: give 1 or more")
-    made = [net if isinstance(net, nn.Module) else net(seed=i) for i in range(repeats)]
+    for k, v in (("repeats", repeats), ("n_train", n_train)):
+        if not isinstance(v, int) or v < 1: raise BadInput(f"{k} is {v!r}: give a whole number, 1 or more")
+    made = [_built(net, seed) for seed in range(repeats)]
     x, y = gathered(data, made[0], 2*(n_train + N_TEST))
     if len(x) < 2*N_TEST:
         raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*N_TEST}, better "
