@@ -20,7 +20,7 @@ from fastcore.basics import patch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from .guard import BadInput, untouched, unwrapped
+from .guard import BadInput, Names, Seed, check_name, checked, untouched, unwrapped
 from .data import Inputs, input_batches, inputs_of, is_whole
 from .graph import fingerprint
 from .layers import check_tensor, layer_reader
@@ -34,18 +34,19 @@ from .engine.products import matrix_product
 # %% ../nbs/08_cascade.ipynb #5db0d333
 class Cascade:
     "A chain of decoders that gives a network's input back from each of its layers"
+    @checked
     def __init__(self,
         net:nn.Module, # any network; it is only read
         solver:str="ridge", # 'ridge': closed form; 'adam': one epoch, as in the paper; or a name of yours in `SOLVERS`
         noise:float=1e-3, # ridge's noise floor λ, activation²
-        seed:int=0, # adam's start and order of inputs
-        layers:list|None=None, # dotted names to read, see `trace_layers`; None: one after each nonlinearity or block
+        seed:Seed=0, # adam's start and order of inputs
+        layers:Names|None=None, # dotted names to read, see `trace_layers`; None: one after each nonlinearity or block
         train:bool=False, # True: run in training mode, so batch norm uses batch statistics; see `untouched`
         # names of the inputs to decode, see `trace_layers`; None: all that are numbers or lead to numbers
-        inputs:list|None=None,
+        inputs:Names|None=None,
         relative:bool=False, # whether λ is a share of the mean square activation of layer 1
     ):
-        if solver not in SOLVERS: raise BadInput(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
+        check_name("solver", solver, SOLVERS)
         check_noise(noise)
         self.net, self.solver, self.noise, self.seed = unwrapped(net), solver, noise, seed
         self.layers, self.train = layers, train
@@ -461,6 +462,7 @@ def fit_profile(self:Cascade,
 
 # %% ../nbs/08_cascade.ipynb #dc06486a
 @patch
+@checked
 def save(self:Cascade,
     path:str|Path, # a file, usually *.safetensors
 ):
@@ -512,12 +514,13 @@ def _check_saved(self:Cascade, path, saved):
         raise BadInput(f"{path} was saved for layers of other widths: {which}")
     if "network" not in saved:
         text = f"{path} was written by 0.1.0 and does not say which weights it belongs to"
-        warnings.warn(f"{text}: save it again to have that checked", stacklevel=3)
+        warnings.warn(f"{text}: save it again to have that checked", stacklevel=4)
     elif saved["network"] != self._identity():
         raise BadInput(f"{path} was saved for a network with other weights: {which}, with the weights it had then")
 
 # %% ../nbs/08_cascade.ipynb #c025b9e6
 @patch(cls_method=True)
+@checked
 def load(cls:Cascade,
     path:str|Path, # a file that `save` wrote
     net:nn.Module, # the network it was fitted on

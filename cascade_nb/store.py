@@ -180,7 +180,7 @@ def check(self:Store,
                        "Repeat those, or give another place")
     if changed := changed_libraries(had, settings):
         warnings.warn(f"{self.where}: {'; '.join(changed)}. "
-                      "What is computed now may differ from what is kept in its last digits", stacklevel=3)
+                      "What is computed now may differ from what is kept in its last digits", stacklevel=4)
     return had
 
 # %% ../nbs/10_store.ipynb #829d3efc

@@ -28,8 +28,8 @@ from .graph import fingerprint
 from .cascade import Cascade
 from .data import Data
 from .engine.pools import Executor, PoolError, check_executor, check_workers, computed
-from .entropy import cutoff
-from .guard import BadInput
+from .entropy import Profile, column_of, cutoff
+from .guard import BadInput, Count, Whole, checked, resembling
 from .store import Column, Store, changed_libraries, libraries, stored
 
 # %% ../nbs/11_sweep.ipynb #a8aae936
@@ -52,7 +52,7 @@ def _check_names(make_net, names):
     if any(p.kind is p.VAR_KEYWORD for p in pars.values()): return
     for k in names:
         if k in pars: continue
-        raise BadInput(f"{label_of(make_net)} takes no argument {k!r}: it takes {', '.join(pars)}")
+        raise BadInput(f"{label_of(make_net)} takes no argument {k!r}: {resembling(k, pars)}it takes {', '.join(pars)}")
 
 # %% ../nbs/11_sweep.ipynb #130abffc
 def _values(name, values):
@@ -212,6 +212,7 @@ def as_sweep(
     return ds.assign(computed=ds.computed.copy(data=ds.computed.values == 1)) if "computed" in ds else ds
 
 # %% ../nbs/11_sweep.ipynb #bbb99865
+@checked
 def open_sweep(
     store:str|Path, # a path or URL that `sweep` was given, also by version 0.1.0
 ) -> xr.Dataset: # what is finished so far; NaN elsewhere
@@ -343,7 +344,7 @@ def settled(
     if len(failed) == ds.done.size: raise BadInput(f"every point failed, the first {failed[0]}")
     if len(failed):
         warnings.warn(f"{len(failed)} of {ds.done.size} points failed, the first {failed[0]}. "
-                      "All are in the result's `error`; retry_failed=True tries them again", stacklevel=3)
+                      "All are in the result's `error`; retry_failed=True tries them again", stacklevel=4)
     return ds
 
 # %% ../nbs/11_sweep.ipynb #25672b09
@@ -462,18 +463,19 @@ def _check_executor(executor, workers):
         check_workers(workers)
     except PoolError as e: raise BadInput(str(e)) from e
 
+@checked
 def sweep(
     make_net:Callable, # builder of networks, such as `mlp`
     grid:dict, # its arguments that vary: name → values
     data:Data|Tensor|list, # a `Data`, images (N, *shape) that end in the `n_test` to measure on, or a list of `Data`
-    executor:str|Executor=None, # 'serial', 'processes', a Dask scheduler's address, an `Executor`; None: by the work
-    workers:int=None, # how many points are computed at once; one a core by default
-    store:str|Path=None, # path or URL where points are kept; a call with the same settings goes on there
+    executor:object=None, # 'serial', 'processes', a Dask scheduler's address, an `Executor`; None: by the work
+    workers:Count|None=None, # how many points are computed at once; one a core by default
+    store:str|Path|None=None, # path or URL where points are kept; a call with the same settings goes on there
     retry_failed:bool=False, # try points again that have failed before
     solver:str="ridge", # or 'adam', see `Cascade`
     noise:float=1e-3, # ridge's noise floor λ, activation²
-    n_train:int=4096, # images to fit decoders on
-    n_test:int=500, # images to measure on
+    n_train:Count=4096, # images to fit decoders on
+    n_test:Count=500, # images to measure on
     progress:bool=True, # show a bar with an ETA
     **fixed:object, # arguments of `make_net` that do not vary, such as depth=60; unknown names are refused
 ) -> xr.Dataset: # dimensions: those of the grid, and `layer`
@@ -544,21 +546,23 @@ def tabulate(
 ALIKE = .97 # activations of different inputs count as the same above this correlation
 
 # %% ../nbs/11_sweep.ipynb #250675e0
+@checked
 def verdicts(
-    ds:xr.Dataset, # a sweep
+    ds:Profile, # a sweep
 ) -> xr.Dataset: # `depth` and `phase`, medians over seeds, without `layer`
     "The predicted trainable depth and the phase at every point"
     over = [k for k in ("seed",) if k in ds.dims]
     depth = cutoff(ds).median(over)
-    alike = ds.correlation.isel(layer=-1, drop=True).median(over) > ALIKE
+    alike = column_of(ds, "correlation").isel(layer=-1, drop=True).median(over) > ALIKE
     phase = xr.where(depth == ds.sizes["layer"], "critical", xr.where(alike, "ordered", "chaotic"))
     out = xr.Dataset({"depth": depth, "phase": phase.where(depth.notnull(), "not measured")})
     out.depth.attrs.update(long_name="predicted trainable depth", units="layers")
     return out
 
 # %% ../nbs/11_sweep.ipynb #21c6fcff
+@checked
 def best_start(
-    ds:xr.Dataset, # a sweep
+    ds:Profile, # a sweep
 ) -> dict: # name → value, for every dimension but `seed` and `layer`
     "The point with the deepest cutoff; among equals, with the largest explained variance of the last layer"
     over = [k for k in ("seed",) if k in ds.dims]
@@ -568,10 +572,11 @@ def best_start(
     return {k: score[k].values[int(i)].item() for k, i in at.items()}
 
 # %% ../nbs/11_sweep.ipynb #7992418f
+@checked
 def save_sweep(
     ds:xr.Dataset, # a finished sweep, or any dataset of numbers
     path:str|Path, # ends in .nc.gz
-    digits:int=4, # decimals kept
+    digits:Whole=4, # decimals kept
 ) -> None:
     "Write a dataset to one small file"
     path = Path(path)
