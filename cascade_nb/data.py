@@ -6,8 +6,8 @@
 __all__ = ['SAMPLES', 'FULL', 'PICTURES', 'DATASETS', 'TARGETS', 'check_finite', 'check_images', 'check_labels', 'Data', 'pick',
            'white_noise', 'read_sample', 'data_root', 'fetch', 'read_full', 'list_pictures', 'hold_out',
            'split_pictures', 'read_picture', 'read_pictures', 'read_folder', 'to_inputs', 'Wanted', 'load_dataset',
-           'Inputs', 'joined', 'Signature', 'signature_of', 'inputs_of', 'split_targets', 'is_whole', 'input_batches',
-           'rows_of', 'gathered', 'pick_classes', 'make_sample']
+           'Inputs', 'joined', 'Signature', 'signature_of', 'inputs_of', 'split_targets', 'is_whole', 'Batch',
+           'Batches', 'input_batches', 'rows_of', 'gathered', 'pick_classes', 'make_sample']
 
 # %% ../nbs/01_data.ipynb #a9b70544
 import copy, inspect, os
@@ -506,6 +506,25 @@ def is_whole(
 ) -> bool:
     "Whether it is the input of one call, rather than an iterable of batches"
     return isinstance(x, (Data, Tensor, tuple, Mapping, Inputs)) or is_dataclass(x)
+
+class Batch(metaclass=ArgumentKind):
+    "a tensor (batch, *shape), or a tuple, dict or dataclass of tensors"
+    @staticmethod
+    def holds(
+        value:object, # any argument
+    ) -> bool:
+        "Whether it can be the input of one call"
+        return not isinstance(value, (Data, type)) and (is_whole(value) or isinstance(value, list))
+
+class Batches(metaclass=ArgumentKind):
+    "inputs, such as a tensor (batch, *shape) or load_dataset(...).x_train, or an iterable of batches"
+    @staticmethod
+    def holds(
+        value:object, # any argument
+    ) -> bool:
+        "Whether it can be inputs, or what gives them batch by batch"
+        if isinstance(value, (str, bytes, type, np.ndarray)): return False
+        return is_whole(value) or isinstance(value, Dataset) or hasattr(value, "__iter__")
 
 def _several_batches(x, net):
     "Whether a tuple is batches, as `Tensor.split` gives them, since `net` does not take that many arguments"

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SPOKEN', 'WRAPPERS', 'UNREADABLE', 'BadInput', 'ArgumentKind', 'Number', 'Positive', 'Variance', 'Share', 'Whole',
-           'Count', 'Seed', 'Names', 'fitting', 'resembling', 'check_name', 'BadCall', 'checked', 'frozen',
-           'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped', 'check_readable']
+           'Count', 'Natural', 'Seed', 'Names', 'Builder', 'fitting', 'resembling', 'check_name', 'BadCall', 'checked',
+           'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped', 'check_readable']
 
 # %% ../nbs/00_guard.ipynb #7d3c1b06
 import inspect, os, reprlib, sys
@@ -69,6 +69,10 @@ class Count(Whole):
     "a whole number, at least 1"
     rule = staticmethod(lambda v: v % 1 == 0 and v >= 1)
 
+class Natural(Whole):
+    "a whole number, 0 or more"
+    rule = staticmethod(lambda v: v % 1 == 0 and v >= 0)
+
 class Seed(Whole):
     "a whole number, at most 2**62 in size"
     rule = staticmethod(lambda v: v % 1 == 0 and abs(v) <= 2**62)
@@ -81,6 +85,15 @@ class Names(metaclass=ArgumentKind):
     ) -> bool:
         "Whether it is a list or tuple of strings"
         return isinstance(value, (list, tuple)) and all(isinstance(o, str) for o in value)
+
+class Builder(metaclass=ArgumentKind):
+    "a function that builds a network, such as mlp"
+    @staticmethod
+    def holds(
+        value:object, # any argument
+    ) -> bool:
+        "Whether it can be called, and is no network"
+        return callable(value) and not isinstance(value, nn.Module)
 
 # %% ../nbs/00_guard.ipynb #23a00006
 def _plain(value):
@@ -138,8 +151,8 @@ def fitting(
         for kind, (holds, _) in zip(kinds, rules):
             if not holds(v): continue
             return int(v) if isinstance(v, float) and isinstance(kind, type) and issubclass(kind, (int, Whole)) else v
-    what = _any_of(words for _, words in rules)
-    if isinstance(value, np.ndarray) and Tensor in kinds: what = f"torch.from_numpy({name}), as the network takes it"
+    what, a_tensor = _any_of(words for _, words in rules), any(holds(torch.zeros(1, 1)) for holds, _ in rules)
+    if isinstance(value, np.ndarray) and a_tensor: what = f"torch.from_numpy({name}), as the network takes it"
     raise BadInput(f"{name} is {_shown(value)}: give {what}")
 
 # %% ../nbs/00_guard.ipynb #23a0000a
@@ -158,7 +171,8 @@ def check_name(
 ) -> None:
     "Raise `BadInput` where there is no such name"
     if isinstance(name, str) and name in names: return
-    raise BadInput(f"unknown {what} {_shown(name)}: {resembling(name, names)}choose one of {', '.join(map(str, names))}")
+    raise BadInput(f"unknown {what} {_shown(name)}: {resembling(name, names)}"
+                   f"choose one of {', '.join(map(str, names))}")
 
 class BadCall(BadInput, TypeError):
     "Raised where a function is called with an argument too many, too few, or of another name"

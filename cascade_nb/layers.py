@@ -22,7 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import _disable_current_modes
 from fastcore.basics import patch
 from .guard import BadInput, Names, check_readable, checked, hooked, is_fresh, untouched, unwrapped
-from .data import Inputs, check_finite, inputs_of
+from .data import Batch, Inputs, check_finite, inputs_of
 from .graph import MOVES, Call, Part, Recording, Site, Tap
 from .graph import dominators, modules_of, record, steering, storage_of
 from .engine.products import byte_weight, linear_forward, runs_in_numpy, tanh_forward
@@ -522,7 +522,7 @@ def _with_one_batch(net, inputs, train, gates, rec, found):
 @checked
 def trace_layers(
     net:nn.Module, # any network
-    x:Tensor|tuple|dict|Inputs, # a batch of what it takes; two inputs are run
+    x:Batch, # a batch of what it takes; two inputs are run
     layers:Names|None=None, # dotted names of modules to read; None: the natural layers
     train:bool=False, # read in training mode; else in evaluation mode, as `untouched` has it
     inputs:Names|None=None, # names of the inputs to decode; None: all that are numbers or lead to numbers

@@ -62,7 +62,8 @@ class Store:
         where:str|Path, # a path or URL
         schema:tuple=(), # `Column`s; empty: those that the store was made with
     ):
-        if not isinstance(where, (str, os.PathLike)): raise BadInput(f"store is {where!r}: give a path or a URL")
+        if not isinstance(where, (str, os.PathLike)) or not os.fspath(where).strip():
+            raise BadInput(f"store is {where!r}: give a path or a URL")
         self.where, self.schema = os.fspath(where).removeprefix("file://"), tuple(schema)
         self.grid, self.inner = {}, {} # labels of arguments, and of other dimensions
         self.arrays = {} # those that are open, by name
