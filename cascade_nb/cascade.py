@@ -20,8 +20,8 @@ from fastcore.basics import patch
 from safetensors import safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from .guard import BadInput, untouched, unwrapped
-from .data import Inputs, input_batches, inputs_of, is_whole
+from .guard import BadInput, Names, Seed, check_name, checked, untouched, unwrapped
+from .data import Batch, Batches, Inputs, input_batches, inputs_of, is_whole
 from .graph import fingerprint
 from .layers import check_tensor, layer_reader
 from .decoders import SOLVERS, Decoder, check_inputs, check_noise, decoder_class, kind_of, learner
@@ -34,18 +34,19 @@ from .engine.products import matrix_product
 # %% ../nbs/08_cascade.ipynb #5db0d333
 class Cascade:
     "A chain of decoders that gives a network's input back from each of its layers"
+    @checked
     def __init__(self,
         net:nn.Module, # any network; it is only read
         solver:str="ridge", # 'ridge': closed form; 'adam': one epoch, as in the paper; or a name of yours in `SOLVERS`
         noise:float=1e-3, # ridge's noise floor λ, activation²
-        seed:int=0, # adam's start and order of inputs
-        layers:list|None=None, # dotted names to read, see `trace_layers`; None: one after each nonlinearity or block
+        seed:Seed=0, # adam's start and order of inputs
+        layers:Names|None=None, # dotted names to read, see `trace_layers`; None: one after each nonlinearity or block
         train:bool=False, # True: run in training mode, so batch norm uses batch statistics; see `untouched`
         # names of the inputs to decode, see `trace_layers`; None: all that are numbers or lead to numbers
-        inputs:list|None=None,
+        inputs:Names|None=None,
         relative:bool=False, # whether λ is a share of the mean square activation of layer 1
     ):
-        if solver not in SOLVERS: raise BadInput(f"unknown solver {solver!r}: choose one of {', '.join(SOLVERS)}")
+        check_name("solver", solver, SOLVERS)
         check_noise(noise)
         self.net, self.solver, self.noise, self.seed = unwrapped(net), solver, noise, seed
         self.layers, self.train = layers, train
@@ -66,7 +67,7 @@ def device_of(
     raise BadInput(f"the network's {name!r} is on the meta device, which holds no numbers: load its weights first")
 
 def on_device(
-    x:Tensor|tuple|dict|Inputs, # a batch of what the network takes
+    x:Batch, # a batch of what the network takes
     net:nn.Module, # the network
 ) -> Inputs: # the same, where the network is
     "A batch, or `BadInput` that says what is wrong with it"
@@ -83,8 +84,9 @@ def _pairs(self:Cascade):
     return [(self.shapes[p], shape) for p, shape in zip(self.parents, self.shapes[1:])]
 
 @patch
+@checked
 def prepare(self:Cascade,
-    x:Tensor|tuple|dict|Inputs, # a batch of what the network takes; two inputs are run
+    x:Batch, # a batch of what the network takes; two inputs are run
 ) -> Cascade: # itself, with `names` and `shapes` of the layers that will be read
     "Decide what to read, and how the decoders combine"
     given = inputs_of(x, self.net)
@@ -280,9 +282,10 @@ def _fitting(self:Cascade, ready):
 
 # %% ../nbs/08_cascade.ipynb #0ac63ef6
 @patch
+@checked
 def fit(self:Cascade,
     # what the network takes, or batches of it; some 4,000 inputs are enough for ridge
-    x:Tensor|tuple|dict|Inputs|Iterable,
+    x:Batches,
 ) -> Cascade: # itself
     "Fit every layer's decoder on what `net` makes of `x`"
     ready = self._ready(x)
@@ -297,8 +300,9 @@ def check_fitted(self:Cascade):
     if not self.decoders: raise BadInput("this cascade has no decoders yet: call fit(x) first")
 
 @patch
+@checked
 def given(self:Cascade,
-    x:Tensor|tuple|dict|Inputs, # a batch of what the network takes
+    x:Batch, # a batch of what the network takes
 ) -> Tensor|Inputs: # as the reader takes it
     "`x`, or an error where it is not of the shape that was fitted on"
     ready = self.reader.ready(on_device(x, self.net))
@@ -392,8 +396,9 @@ def _returned(self:Cascade, x):
     return torch.stack(back + [rest]*(len(self.names) - len(back)))
 
 @patch
+@checked
 def reconstruct(self:Cascade,
-    x:Tensor|tuple|dict|Inputs, # a batch of what the network takes
+    x:Batch, # a batch of what the network takes
 ) -> Tensor|dict: # (L, batch, *shape), layers 1..L; where several tensors go in, name of an input → such a tensor
     "`x` as it comes back from every layer; the mean of the training inputs where the signal has died"
     back = self._returned(x)
@@ -439,8 +444,9 @@ def _profiled(self:Cascade, x, decoders):
     return as_profile(columns, len(self.names), settings)
 
 @patch
+@checked
 def profile(self:Cascade,
-    x:Tensor|tuple|dict|Inputs, # at least two inputs that the decoders have not seen
+    x:Batch, # at least two inputs that the decoders have not seen
 ) -> xr.Dataset: # over `layer`
     "How much of `x` comes back from each layer"
     self.check_fitted()
@@ -448,9 +454,10 @@ def profile(self:Cascade,
 
 # %% ../nbs/08_cascade.ipynb #5db3ab95
 @patch
+@checked
 def fit_profile(self:Cascade,
-    x:Tensor|tuple|dict|Inputs|Iterable, # what the network takes, or batches of it
-    x_test:Tensor|tuple|dict|Inputs, # at least two inputs to measure on
+    x:Batches, # what the network takes, or batches of it
+    x_test:Batch, # at least two inputs to measure on
 ) -> xr.Dataset: # over `layer`
     "The profile alone: fit and measure in one walk, keep no decoder"
     ready = self._ready(x)
@@ -461,6 +468,7 @@ def fit_profile(self:Cascade,
 
 # %% ../nbs/08_cascade.ipynb #dc06486a
 @patch
+@checked
 def save(self:Cascade,
     path:str|Path, # a file, usually *.safetensors
 ):
@@ -512,16 +520,17 @@ def _check_saved(self:Cascade, path, saved):
         raise BadInput(f"{path} was saved for layers of other widths: {which}")
     if "network" not in saved:
         text = f"{path} was written by 0.1.0 and does not say which weights it belongs to"
-        warnings.warn(f"{text}: save it again to have that checked", stacklevel=3)
+        warnings.warn(f"{text}: save it again to have that checked", stacklevel=4)
     elif saved["network"] != self._identity():
         raise BadInput(f"{path} was saved for a network with other weights: {which}, with the weights it had then")
 
 # %% ../nbs/08_cascade.ipynb #c025b9e6
 @patch(cls_method=True)
+@checked
 def load(cls:Cascade,
     path:str|Path, # a file that `save` wrote
     net:nn.Module, # the network it was fitted on
-    x:Tensor|tuple|dict|Inputs|None=None, # two of its inputs, where it takes anything but one floating tensor
+    x:Batch|None=None, # two of its inputs, where it takes anything but one floating tensor
 ) -> Cascade: # fitted
     "Read decoders back for `net`"
     saved, tensors = _read(path)
@@ -553,8 +562,9 @@ def nearest_rows(
     return torch.cat([(part @ words.T).argmax(1) for part in about.split(max(1, CHUNK//len(table)))])
 
 @patch
+@checked
 def read_tokens(self:Cascade,
-    x:Tensor|tuple|dict|Inputs, # a batch of what the network takes
+    x:Batch, # a batch of what the network takes
 ) -> Tensor|dict: # (L, batch, tokens) int64, layers 1..L; where several inputs are looked up, name → such a tensor
     "The nearest words of what comes back from every layer"
     back, weights, found = self._returned(x), dict(self.net.named_parameters()), {}

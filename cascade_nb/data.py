@@ -6,15 +6,14 @@
 __all__ = ['SAMPLES', 'FULL', 'PICTURES', 'DATASETS', 'TARGETS', 'check_finite', 'check_images', 'check_labels', 'Data', 'pick',
            'white_noise', 'read_sample', 'data_root', 'fetch', 'read_full', 'list_pictures', 'hold_out',
            'split_pictures', 'read_picture', 'read_pictures', 'read_folder', 'to_inputs', 'Wanted', 'load_dataset',
-           'Inputs', 'joined', 'Signature', 'signature_of', 'inputs_of', 'split_targets', 'is_whole', 'input_batches',
-           'rows_of', 'gathered', 'pick_classes', 'make_sample']
+           'Inputs', 'joined', 'Signature', 'signature_of', 'inputs_of', 'split_targets', 'is_whole', 'Batch',
+           'Batches', 'input_batches', 'rows_of', 'gathered', 'pick_classes', 'make_sample']
 
 # %% ../nbs/01_data.ipynb #a9b70544
 import copy, inspect, os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, is_dataclass
-from difflib import get_close_matches
 from http.client import HTTPException
 from importlib.resources import files
 from pathlib import Path
@@ -26,7 +25,7 @@ from PIL import Image, ImageOps
 from platformdirs import user_cache_dir
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
-from .guard import BadInput, tensors_in, unwrapped
+from .guard import ArgumentKind, BadInput, Count, Seed, checked, resembling, tensors_in, unwrapped
 
 # %% ../nbs/01_data.ipynb #2242e9b1
 def check_finite(
@@ -72,6 +71,7 @@ def check_labels(
         raise BadInput(f"{name} runs from {y.min()} to {y.max()}, but there are {n_classes} classes: count from 0")
 
 # %% ../nbs/01_data.ipynb #5b59f589
+@checked
 @dataclass(repr=False, eq=False)
 class Data:
     "Images and labels, to fit on (`train`) and to measure on (`test`)"
@@ -311,21 +311,21 @@ def _read(name, want):
     "(images, labels) to train, the same to test, and class names, of the dataset or folder `name`"
     if name in DATASETS: return DATASETS[name](want)
     if Path(name).expanduser().is_dir(): return read_folder(Path(name).expanduser())
-    near = get_close_matches(name, DATASETS, 1)
-    raise BadInput(f"no dataset or folder {name!r}: {f'did you mean {near[0]}? ' if near else ''}"
+    raise BadInput(f"no dataset or folder {name!r}: {resembling(name, DATASETS)}"
                    f"there are {', '.join(DATASETS)}, and any folder of pictures")
 
 # %% ../nbs/01_data.ipynb #db5d76fd
+@checked
 def load_dataset(
     name:str|Path, # a name in `DATASETS`, or a folder of pictures
     root:str|Path|None=None, # full sets: their folder; None: $CASCADE_NB_DATA, else the user's cache
     grey:bool=False, # one channel instead of three
     flat:bool=False, # (N, C·H·W) instead of (N, C, H, W)
-    n_train:int|None=None, # training images, evenly picked; None: all (white_noise: 10,000)
-    n_test:int|None=None, # test images, evenly picked; None: all (white_noise: 2,000)
+    n_train:Count|None=None, # training images, evenly picked; None: all (white_noise: 10,000)
+    n_test:Count|None=None, # test images, evenly picked; None: all (white_noise: 2,000)
     shape:tuple=(1, 28, 28), # white_noise: shape of an image, (C, H, W)
-    size:int|None=None, # folders: side in pixels of the square that each picture becomes
-    seed:int=0, # white_noise: which noise
+    size:Count|None=None, # folders: side in pixels of the square that each picture becomes
+    seed:Seed=0, # white_noise: which noise
 ) -> Data: # float32 images in [0, 1]
     "Images to fit on and images to measure on, by name or from a folder"
     train, test, classes = _read(str(name), Wanted(root, shape, n_train, n_test, seed))
@@ -506,6 +506,25 @@ def is_whole(
 ) -> bool:
     "Whether it is the input of one call, rather than an iterable of batches"
     return isinstance(x, (Data, Tensor, tuple, Mapping, Inputs)) or is_dataclass(x)
+
+class Batch(metaclass=ArgumentKind):
+    "a tensor (batch, *shape), or a tuple, dict or dataclass of tensors"
+    @staticmethod
+    def holds(
+        value:object, # any argument
+    ) -> bool:
+        "Whether it can be the input of one call"
+        return not isinstance(value, (Data, type)) and (is_whole(value) or isinstance(value, list))
+
+class Batches(metaclass=ArgumentKind):
+    "inputs, such as a tensor (batch, *shape) or load_dataset(...).x_train, or an iterable of batches"
+    @staticmethod
+    def holds(
+        value:object, # any argument
+    ) -> bool:
+        "Whether it can be inputs, or what gives them batch by batch"
+        if isinstance(value, (str, bytes, type, np.ndarray)): return False
+        return is_whole(value) or isinstance(value, Dataset) or hasattr(value, "__iter__")
 
 def _several_batches(x, net):
     "Whether a tuple is batches, as `Tensor.split` gives them, since `net` does not take that many arguments"

@@ -20,7 +20,7 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 from .cascade import Cascade, on_device
-from .guard import BadInput
+from .guard import BadInput, Count, checked
 from .data import check_labels
 from .guard import hooked, untouched
 from .layers import trace_layers
@@ -29,6 +29,7 @@ from .engine.memory import STACK_BYTES, rows_within
 
 # %% ../nbs/15_explain.ipynb #0a951ff0
 @patch
+@checked
 def number(self:Cascade,
     layer:int|str, # 1..L, or a name of `names`
 ) -> int: # 1..L
@@ -41,6 +42,7 @@ def number(self:Cascade,
 
 # %% ../nbs/15_explain.ipynb #ad3bd655
 @patch
+@checked
 def activation(self:Cascade,
     x:Tensor, # images, (batch, *shape)
     layer:int|str, # number or name
@@ -60,6 +62,7 @@ def _decoded(casc, act, l):
     return act.view(len(act), *casc.shape)
 
 @patch
+@checked
 def decode(self:Cascade,
     act:Tensor, # activations of that layer, (batch, *shape of the layer)
     layer:int|str, # number or name
@@ -75,6 +78,7 @@ def decode(self:Cascade,
 
 # %% ../nbs/15_explain.ipynb #9c00c42f
 @patch
+@checked
 def outputs(self:Cascade,
     x:Tensor, # images, (batch, *shape)
 ) -> Tensor: # (batch, classes)
@@ -145,14 +149,13 @@ def _grid(rows, columns, size=.95, text=.32):
 def _aside(ax, text): ax.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8)
 
 # %% ../nbs/15_explain.ipynb #e124398f
+@checked
 def layer_strip(
     casc:Cascade, # fitted
     x:Tensor, # images, (batch, *shape)
-    every:int=1, # show every `every`-th layer; the last one always
+    every:Count=1, # show every `every`-th layer; the last one always
 ) -> xr.Dataset: # over `layer` (0 is the input) and `sample`
     "Images as they come back from layer after layer, and what the network says of that"
-    if not (isinstance(every, int) and every > 0):
-        raise BadInput(f"every is {every!r}: give 1 for every layer, 2 for every second, …")
     back = torch.cat([x[None], casc.reconstruct(x)])
     layers = sorted({*range(0, len(back), every), len(back) - 1})
     back = back[layers]
@@ -249,6 +252,7 @@ def _target(casc, x, out, act):
     head = learner(casc.shapes[-1], out.shape[1:], noise=casc.noise)
     return head.fit([(act, out)])(out.mean(0) + 2*out.std()*(eye - 1/len(eye)))
 
+@checked
 def class_ideals(
     casc:Cascade, # fitted
     x:Tensor, # images of all classes, (N, *shape)
@@ -301,6 +305,7 @@ def channel_masks(
     return mask[:, None] if len(shape) == 2 else mask.view(len(groups), n, *[1]*(len(shape) - 1))
 
 # %% ../nbs/15_explain.ipynb #6ce95d55
+@checked
 def channel_images(
     casc:Cascade, # fitted
     layer:int|str, # number or name
@@ -387,6 +392,7 @@ def channels_plot(
     return axs
 
 # %% ../nbs/15_explain.ipynb #ae285a66
+@checked
 def what_changed(
     casc:Cascade, # fitted
     x:Tensor, # images, (batch, *shape)

@@ -21,8 +21,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import _disable_current_modes
 from fastcore.basics import patch
-from .guard import BadInput, check_readable, hooked, is_fresh, untouched, unwrapped
-from .data import Inputs, check_finite, inputs_of
+from .guard import BadInput, Names, check_readable, checked, hooked, is_fresh, untouched, unwrapped
+from .data import Batch, Inputs, check_finite, inputs_of
 from .graph import MOVES, Call, Part, Recording, Site, Tap
 from .graph import dominators, modules_of, record, steering, storage_of
 from .engine.products import byte_weight, linear_forward, runs_in_numpy, tanh_forward
@@ -519,12 +519,13 @@ def _with_one_batch(net, inputs, train, gates, rec, found):
     made = lambda o: o and o.where not in ("input", "output") and o.shape.count(rec.rows) > 1
     return [(v, None, "depends on other inputs too") if twice(o) or made(o) else (v, o, note) for v, o, note in found]
 
+@checked
 def trace_layers(
     net:nn.Module, # any network
-    x:Tensor|tuple|dict|Inputs, # a batch of what it takes; two inputs are run
-    layers:list|None=None, # dotted names of modules to read; None: the natural layers
+    x:Batch, # a batch of what it takes; two inputs are run
+    layers:Names|None=None, # dotted names of modules to read; None: the natural layers
     train:bool=False, # read in training mode; else in evaluation mode, as `untouched` has it
-    inputs:list|None=None, # names of the inputs to decode; None: all that are numbers or lead to numbers
+    inputs:Names|None=None, # names of the inputs to decode; None: all that are numbers or lead to numbers
 ) -> Trace:
     "Run `net` once, and say which layers will be read"
     net = unwrapped(net)
@@ -842,7 +843,7 @@ def _one_tensor(net, x):
 def layer_reader(
     net:nn.Module, # any network
     x:Tensor|Inputs, # a batch of what it takes; two inputs are run
-    layers:list|None=None, # dotted names of modules to read; None: the natural layers
+    layers:Names|None=None, # dotted names of modules to read; None: the natural layers
     train:bool=False, # read in training mode; else in evaluation mode, as `untouched` has it
     inputs:list|None=None, # names of the inputs to decode; None: all that are numbers or lead to numbers
 ) -> SegmentReader|HookReader: # has `names`, `shapes`, `origin`, `groups` and `walk`; use it inside `untouched`

@@ -15,7 +15,7 @@ import numpy as np, torch
 import torch.nn.functional as F
 from torch import nn, Tensor
 from torch.nn.utils import skip_init
-from .guard import BadInput
+from .guard import BadInput, Count, Positive, Seed, Variance, check_name, checked
 
 # %% ../nbs/02_nets.ipynb #d2f835b6
 def weights(
@@ -94,11 +94,12 @@ def init_(
     return module
 
 # %% ../nbs/02_nets.ipynb #f124acb1
+@checked
 def init_normal_(
     module:nn.Module, # any network; changed in place
-    var_w:float, # σ_w², variance of a weight times fan-in
-    var_b:float, # σ_b², variance of a bias; may be 0
-    seed:int=0, # which draw
+    var_w:Positive, # σ_w², variance of a weight times fan-in
+    var_b:Variance, # σ_b², variance of a bias; may be 0
+    seed:Seed=0, # which draw
 ) -> nn.Module: # `module`
     "Draw W ~ N(0, `var_w`/fan_in) and b ~ N(0, `var_b`) in Linear, convolution and attention layers"
     return init_(module, gaussian, var_w, var_b, seed)
@@ -115,11 +116,12 @@ def orthogonal(
     Q = Q*R.diagonal(dim1=1, dim2=2).sign()[:,None]*math.sqrt(var*max(n, m))
     return (Q if n >= m else Q.mT).reshape(shape)
 
+@checked
 def init_orthogonal_(
     module:nn.Module, # any network; changed in place
-    var_w:float, # σ_w², gain of the mean square
-    var_b:float, # σ_b², variance of a bias; may be 0
-    seed:int=0, # which draw
+    var_w:Positive, # σ_w², gain of the mean square
+    var_b:Variance, # σ_b², variance of a bias; may be 0
+    seed:Seed=0, # which draw
 ) -> nn.Module: # `module`
     "Draw orthogonal weights scaled by σ_w, and b ~ N(0, `var_b`), for the layers that `init_normal_` draws"
     return init_(module, orthogonal, var_w, var_b, seed)
@@ -135,11 +137,12 @@ def delta_orthogonal(
     W[(..., *((k - 1)//2 for k in shape[3:]))] = orthogonal(shape[:3], var*math.prod(shape[3:]), rng)
     return W
 
+@checked
 def init_delta_orthogonal_(
     module:nn.Module, # any network; changed in place
-    var_w:float, # σ_w², gain of the mean square
-    var_b:float, # σ_b², variance of a bias; may be 0
-    seed:int=0, # which draw
+    var_w:Positive, # σ_w², gain of the mean square
+    var_b:Variance, # σ_b², variance of a bias; may be 0
+    seed:Seed=0, # which draw
 ) -> nn.Module: # `module`
     "Like `init_orthogonal_`, with convolutions that are zero outside the centre of their kernel"
     return init_(module, delta_orthogonal, var_w, var_b, seed)
@@ -195,22 +198,23 @@ def widths(
     n_out:int=10, # outputs
 ) -> list[int]: # units of each hidden layer
     "How wide each hidden layer is"
-    if shape not in SHAPES: raise BadInput(f"no shape {shape!r}: there are {', '.join(SHAPES)}")
+    check_name("shape", shape, SHAPES)
     depth, width, n_in, n_out = whole(depth=depth, width=width, n_in=n_in, n_out=n_out)
     if shape == "shrinking": return [int(n) for n in np.linspace(n_in, n_out, depth + 2)[1:-1]]
     return [width]*(depth - 1) + [min(400, width) if shape == "wide" else width]
 
 # %% ../nbs/02_nets.ipynb #b1746b43
+@checked
 def mlp(
-    depth:int, # hidden layers
-    width:int=784, # units in a hidden layer
-    var_w:float=1.76, # σ_w²
-    var_b:float=0.05, # σ_b²
+    depth:Count, # hidden layers
+    width:Count=784, # units in a hidden layer
+    var_w:Positive=1.76, # σ_w²
+    var_b:Variance=0.05, # σ_b²
     act:Callable=nn.Tanh, # activation, see `activation`
     shape:str="constant", # one of `SHAPES`
-    n_in:int=784, # inputs: pixels × channels
-    n_out:int=10, # outputs: classes
-    seed:int=0, # which draw of the weights
+    n_in:Count=784, # inputs: pixels × channels
+    n_out:Count=10, # outputs: classes
+    seed:Seed=0, # which draw of the weights
     init:Callable=init_normal_, # or `init_orthogonal_`
 ) -> nn.Sequential: # takes (batch, C, H, W) or (batch, `n_in`), gives logits (batch, `n_out`)
     "Flatten, `depth` × (Linear, activation), and a Linear head"
@@ -238,16 +242,17 @@ def stem_body_head(
     return nn.Sequential(*stem, *body, nn.Flatten(), skip_init(nn.Linear, channels*(size//4)**2, n_out))
 
 # %% ../nbs/02_nets.ipynb #167d14f8
+@checked
 def cnn(
-    depth:int, # convolutions, at least 3
-    channels:int=64, # channels of every convolution
-    var_w:float=1.05, # σ_w²
-    var_b:float=2e-5, # σ_b²
+    depth:Count, # convolutions, at least 3
+    channels:Count=64, # channels of every convolution
+    var_w:Positive=1.05, # σ_w²
+    var_b:Variance=2e-5, # σ_b²
     act:Callable=nn.Tanh, # activation, see `activation`
-    in_channels:int=1, # channels of an image
-    n_out:int=10, # outputs: classes
-    size:int=28, # side of an image in pixels, a multiple of 4
-    seed:int=0, # which draw of the weights
+    in_channels:Count=1, # channels of an image
+    n_out:Count=10, # outputs: classes
+    size:Count=28, # side of an image in pixels, a multiple of 4
+    seed:Seed=0, # which draw of the weights
     init:Callable=init_normal_, # or `init_orthogonal_`, `init_delta_orthogonal_`
 ) -> nn.Sequential: # takes (batch, `in_channels`, `size`, `size`), gives logits (batch, `n_out`)
     "`depth` × (3×3 convolution, activation), the second and third of stride 2, and a Linear head"
@@ -273,16 +278,17 @@ class ResidualBlock(nn.Module):
         return self.act2(x + self.conv2(self.act1(self.conv1(x))))
 
 # %% ../nbs/02_nets.ipynb #92420a7d
+@checked
 def resnet(
-    blocks:int=50, # residual blocks of two convolutions
-    channels:int=32, # channels of every convolution
-    var_w:float=1.05, # σ_w²
-    var_b:float=2e-5, # σ_b²
+    blocks:Count=50, # residual blocks of two convolutions
+    channels:Count=32, # channels of every convolution
+    var_w:Positive=1.05, # σ_w²
+    var_b:Variance=2e-5, # σ_b²
     act:Callable=nn.Tanh, # activation, see `activation`
-    in_channels:int=1, # channels of an image
-    n_out:int=10, # outputs: classes
-    size:int=28, # side of an image in pixels, a multiple of 4
-    seed:int=0, # which draw of the weights
+    in_channels:Count=1, # channels of an image
+    n_out:Count=10, # outputs: classes
+    size:Count=28, # side of an image in pixels, a multiple of 4
+    seed:Seed=0, # which draw of the weights
     init:Callable=init_normal_, # or `init_orthogonal_`, `init_delta_orthogonal_`
 ) -> nn.Sequential: # takes (batch, `in_channels`, `size`, `size`), gives logits (batch, `n_out`)
     "Three convolutions as in `cnn`, `blocks` × `ResidualBlock`, and a Linear head"
@@ -291,6 +297,7 @@ def resnet(
     return init(stem_body_head(body, channels, act, in_channels, n_out, size), var_w, var_b, seed)
 
 # %% ../nbs/02_nets.ipynb #ca696ed9
+@checked
 def softmax_then_cross_entropy(
     logits:Tensor, # (batch, classes)
     y:Tensor, # classes, (batch,) int64

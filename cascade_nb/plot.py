@@ -13,8 +13,8 @@ import torch
 import xarray as xr
 from matplotlib.colors import PowerNorm
 from matplotlib.patheffects import withStroke
-from .guard import BadInput
-from .entropy import cutoff
+from .guard import BadInput, Positive, checked
+from .entropy import Profile, column_of, cutoff
 from .meanfield import xi_c
 
 # %% ../nbs/14_plot.ipynb #ea1a0938
@@ -35,10 +35,11 @@ def _picture(im):
     im = np.asarray(im)
     return np.atleast_3d(np.moveaxis(im, 0, -1) if im.ndim == 3 else im).clip(0, 1)
 
+@checked
 def image_rows(
     rows:dict, # label → images of that row, each (C, H, W) or (H, W), in [0, 1]
     titles:list|None=None, # a title for each column
-    size:float=.8, # inches a picture
+    size:Positive=.8, # inches a picture
 ) -> plt.Figure:
     "Labelled rows of small pictures"
     n = max(map(len, rows.values()))
@@ -59,14 +60,15 @@ def _one_dimension(v):
     raise BadInput(f"a profile plot has lines for one dimension, here are {', '.join(over)}: "
                    "select with ds.sel or average with ds.mean")
 
+@checked
 def profile_plot(
-    prof:xr.Dataset, # a profile, or a sweep over one dimension
+    prof:Profile, # a profile, or a sweep over one dimension
     value:str="explained_variance", # which measure
     ax:plt.Axes|None=None, # axes to draw on; new ones by default
 ) -> plt.Axes:
     "A measure against depth, the cutoff as a dot"
+    over = _one_dimension(column_of(prof, value))
     ax = ax or plt.subplots(figsize=(4.2, 2.8), layout="constrained")[1]
-    over = _one_dimension(prof[value])
     lines = [prof.isel({over[0]: i}) for i in range(prof.sizes[over[0]])] if over else [prof]
     for p, colour in zip(lines, plt.cm.viridis(np.linspace(0, .9, len(lines)))):
         label = f"{_axis(prof, over[0])} = {p[over[0]].item():.4g}" if over else None
@@ -80,8 +82,7 @@ def profile_plot(
 def _prepared(ds, x, value):
     "The dataset, checked, with `x` sorted"
     if x not in ds.dims: raise BadInput(f"the sweep has no dimension {x!r}: it has {', '.join(ds.dims)}")
-    if value not in ds:
-        raise BadInput(f"the sweep holds no {value!r}: it holds {', '.join(map(str, ds.data_vars))}")
+    column_of(ds, value)
     others = [k for k in ds[value].dims if k not in (x, "seed", "layer")]
     varying = [k for k in others if ds.sizes[k] > 1]
     if varying:
@@ -123,8 +124,9 @@ def _theory_lines(ds, x, ax):
         ax.plot(at, k*xi, style, color="tab:orange", lw=1.6, path_effects=STROKE, label=label)
 
 # %% ../nbs/14_plot.ipynb #9bf97881
+@checked
 def phase_diagram(
-    ds:xr.Dataset, # a sweep
+    ds:Profile, # a sweep
     value:str="explained_variance", # the colour: any measure
     x:str="var_w", # the horizontal axis
     rule:str="information", # of the cutoff line, see `cutoff`

@@ -62,7 +62,8 @@ class Store:
         where:str|Path, # a path or URL
         schema:tuple=(), # `Column`s; empty: those that the store was made with
     ):
-        if not isinstance(where, (str, os.PathLike)): raise BadInput(f"store is {where!r}: give a path or a URL")
+        if not isinstance(where, (str, os.PathLike)) or not os.fspath(where).strip():
+            raise BadInput(f"store is {where!r}: give a path or a URL")
         self.where, self.schema = os.fspath(where).removeprefix("file://"), tuple(schema)
         self.grid, self.inner = {}, {} # labels of arguments, and of other dimensions
         self.arrays = {} # those that are open, by name
@@ -180,7 +181,7 @@ def check(self:Store,
                        "Repeat those, or give another place")
     if changed := changed_libraries(had, settings):
         warnings.warn(f"{self.where}: {'; '.join(changed)}. "
-                      "What is computed now may differ from what is kept in its last digits", stacklevel=3)
+                      "What is computed now may differ from what is kept in its last digits", stacklevel=4)
     return had
 
 # %% ../nbs/10_store.ipynb #829d3efc

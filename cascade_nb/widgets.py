@@ -25,7 +25,7 @@ from fastcore.basics import patch
 from IPython.display import HTML, display
 from PIL import Image
 from .cascade import Cascade
-from .guard import BadInput
+from .guard import BadInput, Count, Positive, checked
 from .data import Data, load_dataset
 from .entropy import cutoff
 from .meanfield import xi_c
@@ -55,11 +55,12 @@ def static(
 # %% ../nbs/16_widgets.ipynb #ad363d67
 class Player:
     "Sliders over frames drawn beforehand, in any page and with no kernel"
+    @checked
     def __init__(self,
         frames:Iterable, # (figure, sentence) a combination, the last slider's value fastest; figures are closed
         sliders:dict, # name → its values; numbers or texts
-        start:dict=None, # name → place among its values to start from; 0 by default
-        interval:int=500, # milliseconds a frame when it plays
+        start:dict|None=None, # name → place among its values to start from; 0 by default
+        interval:Count=500, # milliseconds a frame when it plays
     ):
         self.sliders = {k: [v if isinstance(v, str) else f"{v:.4g}" for v in vs] for k, vs in sliders.items()}
         self.start, self.interval = {k: (start or {}).get(k, 0) for k in sliders}, interval
@@ -319,10 +320,11 @@ class Explorer(anywidget.AnyWidget):
     cost = traitlets.Unicode().tag(sync=True) # of *Compute here*
     progress = traitlets.Float().tag(sync=True) # from 0 to 1
 
+    @checked
     def __init__(self,
         ds:xr.Dataset, # a sweep of `mlp`, or a file's points from `load_atlas`
         data:Iterable=("mnist_sample", "fashion_mnist_sample"), # images to choose from: names, or `Data`
-        memory:float=4, # gigabytes that a computation may take
+        memory:Positive=4, # gigabytes that a computation may take
         **controls:object, # where to start: var_w, var_b, layer, depth, width, act, data, image
     ):
         self.known, self.lock, self.memory, self.pace, self.process = places(ds), reentrant_lock(), memory, 1, None
