@@ -272,9 +272,9 @@ def measured(case:Case, c, data) -> dict:
 def judged(case:Case, c, data) -> dict:
     "The verdict on one network"
     few = dataclasses.replace(data, x_train=data.x_train[:VERDICT_INPUTS], y_train=data.y_train[:VERDICT_INPUTS])
-    v = c.diagnose(made(case, c), few, repeats=1)
-    said = {"lost": v.lost, "depth": v.depth, "phase": v.phase, "advice": v.advice}
-    return {"probability": np.float64(v.probability)} | {k: json.dumps(o) for k, o in said.items()}
+    v = c.diagnose(made(case, c), few, repeats=1, prove=False)
+    odds = c.verdict.odds_by_depth(v.each[0])[-1]
+    return {"probability": np.float64(v.probability), "two_signals": np.float64(odds), "lost": json.dumps(v.lost)}
 
 
 def swept(c, data) -> dict:
@@ -368,7 +368,8 @@ ALIVE = .005 # explained variance; below it entropies are those of noise, and a 
 DISTANCES = {
     "explained_variance": Distance(absolute),
     "correlation": Distance(absolute),
-    "probability": Distance(absolute),
+    "probability": Distance(absolute, 100), # eight training steps lie between two roundings and the odds
+    "two_signals": Distance(absolute, 10), # log-odds, of gradients and of what comes back
     "relative_entropy": Distance(relative, alive=True),
     "differential_entropy": Distance(relative, alive=True),
     # a median of quotients of single images, each of which jumps where another pixel becomes the darkest
