@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SPOKEN', 'WRAPPERS', 'UNREADABLE', 'BadInput', 'ArgumentKind', 'Number', 'Positive', 'Variance', 'Share', 'Whole',
            'Count', 'Natural', 'Seed', 'Names', 'Builder', 'fitting', 'resembling', 'check_name', 'BadCall', 'checked',
-           'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped', 'check_readable']
+           'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped', 'check_readable',
+           'memory', 'check_room', 'whole_file']
 
 # %% ../nbs/00_guard.ipynb #7d3c1b06
 import inspect, os, reprlib, sys
@@ -15,6 +16,7 @@ from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
+from secrets import token_hex
 from types import UnionType
 from typing import Union, get_args, get_origin, get_type_hints
 import numpy as np
@@ -350,3 +352,36 @@ def check_readable(
             raise BadInput(f"the network's {name!r} was made in torch.inference_mode: build the network outside of it")
         if type(p.data).__name__ == "DTensor":
             raise BadInput(f"the network's {name!r} is spread over processes: give the network before it is sharded")
+
+# %% ../nbs/00_guard.ipynb #23e00002
+def memory() -> float: # bytes; infinity where the system does not say
+    "The memory of this machine"
+    try: return os.sysconf("SC_PAGE_SIZE")*os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError): return float("inf")
+
+def check_room(
+    numbers:int, # in float32
+    what:str, # that is to be made
+) -> None:
+    "Raise `BadInput` where it would not fit into memory"
+    if 4*numbers <= memory(): return
+    raise BadInput(f"{what} would take {4*numbers/1e9:,.0f} GB, and this machine has {memory()/1e9:,.0f} GB: "
+                   "choose smaller sizes")
+
+# %% ../nbs/00_guard.ipynb #23d00002
+@contextmanager
+def whole_file(
+    path:Path, # where the file belongs
+) -> Iterator[Path]: # where to write it
+    "A place beside `path`; what is written there is moved to `path` at the end, and removed after an error"
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise BadInput(f"{path} {'is a folder' if path.is_dir() else 'lies in no folder'}: give the path of a file "
+                       "in a folder that exists")
+    part = path.with_name(f".{token_hex(4)}.{path.name}")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as e:
+        raise BadInput(f"{path} cannot be written ({e.strerror or e}): "
+                       "give a place with room that you may write to") from e
+    finally: part.unlink(missing_ok=True)

@@ -15,7 +15,7 @@ import numpy as np, torch
 import torch.nn.functional as F
 from torch import nn, Tensor
 from torch.nn.utils import skip_init
-from .guard import BadInput, Count, Positive, Seed, Variance, check_name, checked
+from .guard import BadInput, Count, Positive, Seed, Variance, check_name, check_room, checked
 
 # %% ../nbs/02_nets.ipynb #d2f835b6
 def weights(
@@ -218,6 +218,8 @@ def mlp(
     init:Callable=init_normal_, # or `init_orthogonal_`
 ) -> nn.Sequential: # takes (batch, C, H, W) or (batch, `n_in`), gives logits (batch, `n_out`)
     "Flatten, `depth` × (Linear, activation), and a Linear head"
+    widest = n_in if shape == "shrinking" else width
+    check_room(depth*(widest**2 + 1000) + n_in*widest + widest*n_out, "this network") # a module takes 4 kB itself
     n = [n_in, *widths(depth, width, shape, n_in, n_out)]
     hidden = [m for a,b in zip(n, n[1:]) for m in (skip_init(nn.Linear, a, b), activation(act))]
     net = nn.Sequential(nn.Flatten(), *hidden, skip_init(nn.Linear, n[-1], n_out))
@@ -237,6 +239,7 @@ def stem_body_head(
     "Three convolutions of stride 1, 2, 2, `body`, and a Linear head"
     in_channels, n_out, size = whole(in_channels=in_channels, n_out=n_out, size=size)
     if size % 4: raise BadInput(f"size is {size}: give a multiple of 4, because two layers halve the image")
+    check_room((9*in_channels + size**2*n_out/16)*channels, "this network")
     convs = [conv3x3(n, channels, stride=s) for n,s in ((in_channels, 1), (channels, 2), (channels, 2))]
     stem = [m for conv in convs for m in (conv, activation(act))]
     return nn.Sequential(*stem, *body, nn.Flatten(), skip_init(nn.Linear, channels*(size//4)**2, n_out))
@@ -257,6 +260,7 @@ def cnn(
 ) -> nn.Sequential: # takes (batch, `in_channels`, `size`, `size`), gives logits (batch, `n_out`)
     "`depth` × (3×3 convolution, activation), the second and third of stride 2, and a Linear head"
     [depth], [channels] = whole(3, depth=depth), whole(channels=channels)
+    check_room(depth*(9*channels**2 + 1000), "this network")
     circular = partial(conv3x3, channels, channels, padding_mode="circular")
     body = [m for _ in range(depth - 3) for m in (circular(), activation(act))]
     return init(stem_body_head(body, channels, act, in_channels, n_out, size), var_w, var_b, seed)
@@ -293,6 +297,7 @@ def resnet(
 ) -> nn.Sequential: # takes (batch, `in_channels`, `size`, `size`), gives logits (batch, `n_out`)
     "Three convolutions as in `cnn`, `blocks` × `ResidualBlock`, and a Linear head"
     blocks, channels = whole(blocks=blocks, channels=channels)
+    check_room(blocks*(18*channels**2 + 4000), "this network")
     body = [ResidualBlock(channels, act) for _ in range(blocks)]
     return init(stem_body_head(body, channels, act, in_channels, n_out, size), var_w, var_b, seed)
 
