@@ -25,7 +25,8 @@ from PIL import Image, ImageOps
 from platformdirs import user_cache_dir
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
-from .guard import ArgumentKind, BadInput, Count, Seed, check_room, checked, resembling, tensors_in, unwrapped
+from .guard import ArgumentKind, BadInput, Count, Seed, Sizes, check_room, checked, resembling
+from .guard import tensors_in, unwrapped
 
 # %% ../nbs/01_data.ipynb #2242e9b1
 def check_finite(
@@ -33,6 +34,7 @@ def check_finite(
     name:str, # what to call them in the error
 ) -> None:
     "Raise `BadInput` where `x` is empty, holds NaN or infinity, or is on the meta device"
+    if x.layout is not torch.strided: raise BadInput(f"{name} is a sparse tensor: give a dense one, x.to_dense()")
     if x.is_meta: raise BadInput(f"{name}: a tensor on the meta device holds no numbers: load the data first")
     if x.numel() == 0: raise BadInput(f"{name} is empty (shape {tuple(x.shape)}): at least one image is needed")
     bad = ~x.isfinite()
@@ -124,9 +126,8 @@ def white_noise(
     rng:torch.Generator, # source of the random numbers
 ) -> tuple[Tensor, Tensor]: # images (n, *shape) in [0, 1), labels (n,) in 0 … 9
     "Uniform noise with random labels"
-    if n < 1 or not shape or not all(isinstance(k, Count) for k in shape):
-        raise BadInput(f"white_noise: {n} images of {tuple(shape)} asked for: every number must be a whole one, "
-                       "at least 1")
+    if n < 1 or min(shape) < 1:
+        raise BadInput(f"white_noise: {n} images of {tuple(shape)} asked for: every number must be at least 1")
     check_room(n*math.prod(shape), "this noise")
     return torch.rand(n, *shape, generator=rng, dtype=torch.float32), torch.randint(10, (n,), generator=rng)
 
@@ -274,7 +275,9 @@ def read_pictures(
     size:int|None=None, # see `read_picture`
 ) -> Tensor: # (N, 3, H, W) bytes
     "Pictures of one size as one tensor"
-    if size is not None and size < 1: raise BadInput(f"size is {size}: give the side of an image in pixels")
+    if size is not None:
+        if size < 1: raise BadInput(f"size is {size}: give the side of an image in pixels")
+        check_room(3*len(pics)*size**2, "pictures of this size")
     x = [read_picture(p, size) for p in pics]
     odd = next((i for i,a in enumerate(x) if a.shape != x[0].shape), None)
     if odd is not None:
@@ -340,6 +343,16 @@ def _read(name, want):
                    f"there are {', '.join(DATASETS)}, and any folder of pictures")
 
 # %% ../nbs/01_data.ipynb #db5d76fd
+def _check_applies(name, **options):
+    "Raise `BadInput` where an option is given that this dataset does not have"
+    if name in DATASETS and name not in (*SAMPLES, *FULL, "white_noise"): return # somebody's own reader
+    of = {"root": ("full datasets", name in FULL), "shape": ("white_noise", name == "white_noise"),
+          "seed": ("white_noise", name == "white_noise"), "size": ("folders of pictures", name not in DATASETS)}
+    for k, v in options.items():
+        what, applies = of[k]
+        if v != inspect.signature(load_dataset).parameters[k].default and not applies:
+            raise BadInput(f"{k} is an option of {what}, not of {name}: leave it out")
+
 @checked
 def load_dataset(
     name:str|Path, # a name in `DATASETS`, or a folder of pictures
@@ -348,11 +361,12 @@ def load_dataset(
     flat:bool=False, # (N, C·H·W) instead of (N, C, H, W)
     n_train:Count|None=None, # training images, evenly picked; None: all (white_noise: 10,000)
     n_test:Count|None=None, # test images, evenly picked; None: all (white_noise: 2,000)
-    shape:tuple=(1, 28, 28), # white_noise: shape of an image, (C, H, W)
+    shape:Sizes=(1, 28, 28), # white_noise: shape of an image, (C, H, W)
     size:Count|None=None, # folders: side in pixels of the square that each picture becomes
     seed:Seed=0, # white_noise: which noise
 ) -> Data: # float32 images in [0, 1]
     "Images to fit on and images to measure on, by name or from a folder"
+    _check_applies(os.fspath(name), root=root, shape=tuple(shape), size=size, seed=seed)
     train, test, classes = _read(os.fspath(name), Wanted(root, shape, n_train, n_test, seed))
     parts = []
     for (x, y), k, what in ((train, n_train, "training images"), (test, n_test, "test images")):

@@ -4,9 +4,9 @@
 
 # %% auto #0
 __all__ = ['SPOKEN', 'WRAPPERS', 'UNREADABLE', 'BadInput', 'ArgumentKind', 'Number', 'Positive', 'Variance', 'Share', 'Whole',
-           'Count', 'Natural', 'Seed', 'Names', 'Builder', 'fitting', 'resembling', 'check_name', 'BadCall', 'checked',
-           'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped', 'check_readable',
-           'memory', 'check_room', 'whole_file']
+           'Count', 'Natural', 'Seed', 'Names', 'Sizes', 'Builder', 'fitting', 'resembling', 'check_name', 'BadCall',
+           'checked', 'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped',
+           'check_readable', 'memory', 'check_room', 'whole_file']
 
 # %% ../nbs/00_guard.ipynb #7d3c1b06
 import inspect, os, reprlib, sys
@@ -65,15 +65,15 @@ class Share(Number):
 # %% ../nbs/00_guard.ipynb #23a00003
 class Whole(Number):
     "a whole number"
-    rule = staticmethod(lambda v: v % 1 == 0)
+    rule = staticmethod(lambda v: v % 1 == 0 and abs(v) <= 2**62)
 
 class Count(Whole):
     "a whole number, at least 1"
-    rule = staticmethod(lambda v: v % 1 == 0 and v >= 1)
+    rule = staticmethod(lambda v: v % 1 == 0 and 1 <= v <= 2**62)
 
 class Natural(Whole):
     "a whole number, 0 or more"
-    rule = staticmethod(lambda v: v % 1 == 0 and v >= 0)
+    rule = staticmethod(lambda v: v % 1 == 0 and 0 <= v <= 2**62)
 
 class Seed(Whole):
     "a whole number, at most 2**62 in size"
@@ -87,6 +87,15 @@ class Names(metaclass=ArgumentKind):
     ) -> bool:
         "Whether it is a list or tuple of strings"
         return isinstance(value, (list, tuple)) and all(isinstance(o, str) for o in value)
+
+class Sizes(metaclass=ArgumentKind):
+    "a list of whole numbers, each at least 1"
+    @staticmethod
+    def holds(
+        value:object, # any argument
+    ) -> bool:
+        "Whether it is a list or tuple of them"
+        return isinstance(value, (list, tuple)) and len(value) > 0 and all(isinstance(o, Count) for o in value)
 
 class Builder(metaclass=ArgumentKind):
     "a function that builds a network, such as mlp"
@@ -105,7 +114,8 @@ def _plain(value):
 
 def _is_several(value):
     "Whether it is a sequence of things"
-    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, (str, bytes, Mapping))
+    walks = hasattr(value, "__len__") and hasattr(value, "__getitem__") and getattr(value, "ndim", 1) > 0
+    return walks and not isinstance(value, (str, bytes, Mapping))
 
 def _is_iterable(value): return hasattr(value, "__iter__") and not isinstance(value, (str, bytes))
 
