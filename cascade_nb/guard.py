@@ -29,6 +29,8 @@ from torch.utils._pytree import tree_leaves
 # %% ../nbs/00_guard.ipynb #147f1966
 class BadInput(ValueError):
     "Raised for input that cannot be used; says what is wrong, where, and what to do"
+    def __str__(self): # one line, also where another library's words or somebody's file name are in it
+        return " ".join(super().__str__().split())
 
 # %% ../nbs/00_guard.ipynb #23a00002
 class ArgumentKind(type):
@@ -117,7 +119,8 @@ def _is_several(value):
     walks = hasattr(value, "__len__") and hasattr(value, "__getitem__") and getattr(value, "ndim", 1) > 0
     return walks and not isinstance(value, (str, bytes, Mapping))
 
-def _is_iterable(value): return hasattr(value, "__iter__") and not isinstance(value, (str, bytes))
+def _is_iterable(value):
+    return hasattr(value, "__iter__") and not isinstance(value, (str, bytes)) and getattr(value, "ndim", 1) > 0
 
 # what an annotation asks for: its rule, and what to give
 SPOKEN = {int: (Whole.holds, Whole.__doc__), float: (Number.holds, Number.__doc__),
