@@ -89,7 +89,7 @@ def prepare(self:Cascade,
     x:Batch, # a batch of what the network takes; two inputs are run
 ) -> Cascade: # itself, with `names` and `shapes` of the layers that will be read
     "Decide what to read, and how the decoders combine"
-    given = inputs_of(x, self.net)
+    given, self.decoders = on_device(x, self.net), [] # those of another input are of no use
     self.reader = layer_reader(self.net, given, self.layers, self.train, self.inputs)
     self.names, self.shapes, self.origin = self.reader.names, self.reader.shapes, self.reader.origin
     self.example, self.floor = given[:self.reader.batch or 2], self.noise

@@ -32,13 +32,14 @@ def as_distribution(
 
 # %% ../nbs/07_entropy.ipynb #23b00001
 class FloatBatch(metaclass=ArgumentKind):
-    "a floating tensor (batch, *shape) that holds something"
+    "a dense floating tensor (batch, *shape) that holds something"
     @staticmethod
     def holds(
         value:object, # any argument
     ) -> bool:
         "Whether it has a batch in front, and numbers in it"
-        return isinstance(value, Tensor) and value.is_floating_point() and value.ndim > 1 and value.numel() > 0
+        if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_meta: return False
+        return value.is_floating_point() and value.ndim > 1 and value.numel() > 0
 
 class Profile(metaclass=ArgumentKind):
     "a profile, as Cascade.profile and sweep give it"
@@ -84,7 +85,7 @@ def differential_entropy(
 ) -> float: # nats a pixel
     "Mean over pixels of the Gaussian entropy of their spread over the batch"
     if len(recon) < 2: raise BadInput("differential entropy compares images with each other: give at least 2")
-    s = as_distribution(recon).std(0, correction=0).clamp_min(floor)
+    s = as_distribution(recon).std(0, correction=0).clamp_min(float(floor))
     return (.5*math.log(2*math.pi*math.e) + s.log()).mean().item()
 
 # %% ../nbs/07_entropy.ipynb #4b30ea1e
@@ -96,6 +97,9 @@ def explained_variance(
 ) -> float: # at most 1; 0 means no better than `mean`
     "The share of the images' variance that came back"
     _same_shape(x, recon)
+    if mean is not None and (mean.shape != x.shape[1:] or not isinstance(mean[None], FloatBatch)):
+        raise BadInput(f"mean is {mean.dtype} of shape {tuple(mean.shape)} but an image {tuple(x.shape[1:])}: "
+                       "give the mean of the images")
     total = (x - (x.mean(0) if mean is None else mean)).double().square().sum()
     if total == 0: raise BadInput("all images are the same: there is no variance to explain; give different images")
     return (1 - (x - recon).double().square().sum()/total).item()

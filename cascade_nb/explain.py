@@ -83,8 +83,11 @@ def outputs(self:Cascade,
     x:Tensor, # images, (batch, *shape)
 ) -> Tensor: # (batch, classes)
     "The network's outputs, as it gives them"
+    given = on_device(x.clone(), self.net)
     with untouched(self.net, self.train):
-        out = tree_leaves(on_device(x.clone(), self.net).call(self.net))[0]
+        try: out = tree_leaves(given.call(self.net))[0]
+        except (RuntimeError, ValueError, TypeError, IndexError) as e:
+            raise BadInput(f"the network cannot run on {given} ({e}): give what it takes") from e
     if out.ndim != 2:
         raise BadInput(f"the network gives {tuple(out.shape[1:])} for an image: "
                        "predictions need one number a class")
@@ -296,9 +299,13 @@ def channel_masks(
     shape:tuple, # of the layer
 ) -> Tensor: # (groups, *shape or 1s), 1 for what is kept
     "Which channels of a layer stay, group by group"
+    if not len(groups): raise BadInput("no channels: give a list of channels, or of lists of channels")
     n, mask = _channels(shape), torch.zeros(len(groups), _channels(shape))
     for row, g in zip(mask, groups):
-        g = torch.as_tensor(g).flatten()
+        try: g = np.asarray(g).flatten()
+        except (TypeError, ValueError, RuntimeError): g = np.empty(1, object)
+        if g.dtype.kind not in "iu" and len(g): raise BadInput("channels are no whole numbers: give such as [0, 3]")
+        g = torch.from_numpy(g)
         if len(g) == 0 or g.min() < 0 or g.max() >= n:
             raise BadInput(f"no channel {g.tolist()}: this layer has 0 to {n - 1}")
         row[g] = 1
@@ -398,7 +405,8 @@ def what_changed(
     x:Tensor, # images, (batch, *shape)
 ) -> xr.Dataset: # over `layer`, `row` and `column`; and over `sample`
     "Where on the image information is still there, layer by layer"
-    total, left = (x - casc.mean)**2, (x - casc.reconstruct(x))**2
+    back = casc.reconstruct(x)
+    total, left = (x - casc.mean)**2, (x - back)**2
     total, left = as_pictures(total).double().sum(1), as_pictures(left, 2).double().sum(2)
     known, gain = total.sum(0), total - left
     pixel = torch.where(known > 1e-6*known.max(), gain.sum(1)/known, torch.nan)

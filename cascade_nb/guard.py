@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['SPOKEN', 'WRAPPERS', 'UNREADABLE', 'BadInput', 'ArgumentKind', 'Number', 'Positive', 'Variance', 'Share', 'Whole',
-           'Count', 'Natural', 'Seed', 'Names', 'Builder', 'fitting', 'resembling', 'check_name', 'BadCall', 'checked',
-           'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped', 'check_readable']
+           'Count', 'Natural', 'Seed', 'Names', 'Sizes', 'Builder', 'fitting', 'resembling', 'check_name', 'BadCall',
+           'checked', 'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped',
+           'check_readable', 'memory', 'check_room', 'whole_file']
 
 # %% ../nbs/00_guard.ipynb #7d3c1b06
 import inspect, os, reprlib, sys
@@ -15,6 +16,7 @@ from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
+from secrets import token_hex
 from types import UnionType
 from typing import Union, get_args, get_origin, get_type_hints
 import numpy as np
@@ -27,6 +29,8 @@ from torch.utils._pytree import tree_leaves
 # %% ../nbs/00_guard.ipynb #147f1966
 class BadInput(ValueError):
     "Raised for input that cannot be used; says what is wrong, where, and what to do"
+    def __str__(self): # one line, also where another library's words or somebody's file name are in it
+        return " ".join(super().__str__().split())
 
 # %% ../nbs/00_guard.ipynb #23a00002
 class ArgumentKind(type):
@@ -63,15 +67,15 @@ class Share(Number):
 # %% ../nbs/00_guard.ipynb #23a00003
 class Whole(Number):
     "a whole number"
-    rule = staticmethod(lambda v: v % 1 == 0)
+    rule = staticmethod(lambda v: v % 1 == 0 and abs(v) <= 2**62)
 
 class Count(Whole):
     "a whole number, at least 1"
-    rule = staticmethod(lambda v: v % 1 == 0 and v >= 1)
+    rule = staticmethod(lambda v: v % 1 == 0 and 1 <= v <= 2**62)
 
 class Natural(Whole):
     "a whole number, 0 or more"
-    rule = staticmethod(lambda v: v % 1 == 0 and v >= 0)
+    rule = staticmethod(lambda v: v % 1 == 0 and 0 <= v <= 2**62)
 
 class Seed(Whole):
     "a whole number, at most 2**62 in size"
@@ -85,6 +89,15 @@ class Names(metaclass=ArgumentKind):
     ) -> bool:
         "Whether it is a list or tuple of strings"
         return isinstance(value, (list, tuple)) and all(isinstance(o, str) for o in value)
+
+class Sizes(metaclass=ArgumentKind):
+    "a list of whole numbers, each at least 1"
+    @staticmethod
+    def holds(
+        value:object, # any argument
+    ) -> bool:
+        "Whether it is a list or tuple of them"
+        return isinstance(value, (list, tuple)) and len(value) > 0 and all(isinstance(o, Count) for o in value)
 
 class Builder(metaclass=ArgumentKind):
     "a function that builds a network, such as mlp"
@@ -103,9 +116,11 @@ def _plain(value):
 
 def _is_several(value):
     "Whether it is a sequence of things"
-    return hasattr(value, "__len__") and hasattr(value, "__getitem__") and not isinstance(value, (str, bytes, Mapping))
+    walks = hasattr(value, "__len__") and hasattr(value, "__getitem__") and getattr(value, "ndim", 1) > 0
+    return walks and not isinstance(value, (str, bytes, Mapping))
 
-def _is_iterable(value): return hasattr(value, "__iter__") and not isinstance(value, (str, bytes))
+def _is_iterable(value):
+    return hasattr(value, "__iter__") and not isinstance(value, (str, bytes)) and getattr(value, "ndim", 1) > 0
 
 # what an annotation asks for: its rule, and what to give
 SPOKEN = {int: (Whole.holds, Whole.__doc__), float: (Number.holds, Number.__doc__),
@@ -350,3 +365,36 @@ def check_readable(
             raise BadInput(f"the network's {name!r} was made in torch.inference_mode: build the network outside of it")
         if type(p.data).__name__ == "DTensor":
             raise BadInput(f"the network's {name!r} is spread over processes: give the network before it is sharded")
+
+# %% ../nbs/00_guard.ipynb #23e00002
+def memory() -> float: # bytes; infinity where the system does not say
+    "The memory of this machine"
+    try: return os.sysconf("SC_PAGE_SIZE")*os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError): return float("inf")
+
+def check_room(
+    numbers:int, # in float32
+    what:str, # that is to be made
+) -> None:
+    "Raise `BadInput` where it would not fit into memory"
+    if 4*numbers <= memory(): return
+    raise BadInput(f"{what} would take {4*numbers/1e9:,.0f} GB, and this machine has {memory()/1e9:,.0f} GB: "
+                   "choose smaller sizes")
+
+# %% ../nbs/00_guard.ipynb #23d00002
+@contextmanager
+def whole_file(
+    path:Path, # where the file belongs
+) -> Iterator[Path]: # where to write it
+    "A place beside `path`; what is written there is moved to `path` at the end, and removed after an error"
+    if path.is_dir() or not path.absolute().parent.is_dir():
+        raise BadInput(f"{path} {'is a folder' if path.is_dir() else 'lies in no folder'}: give the path of a file "
+                       "in a folder that exists")
+    part = path.with_name(f".{token_hex(4)}.{path.name}")
+    try:
+        yield part
+        os.replace(part, path)
+    except OSError as e:
+        raise BadInput(f"{path} cannot be written ({e.strerror or e}): "
+                       "give a place with room that you may write to") from e
+    finally: part.unlink(missing_ok=True)

@@ -44,7 +44,9 @@ def _numpy_pair(act):
 _probe = np.linspace(-3, 3, 64)
 
 def _check(value, name):
-    y, what = value(_probe), None
+    try: y, what = value(_probe), None
+    except (TypeError, AttributeError, ValueError, RuntimeError) as e:
+        raise BadInput(f"{name} fails on an array or tensor ({e}): give an activation, such as torch.tanh") from e
     if y.shape != _probe.shape: what = f"changes the shape {_probe.shape} to {y.shape}"
     elif not np.isfinite(y).all(): what = f"returns {y[~np.isfinite(y)][0]} at {_probe[~np.isfinite(y)][0]:.2g}"
     elif not np.allclose(y[:32], value(_probe[:32])): what = "mixes neighbouring numbers or draws at random"
@@ -58,7 +60,10 @@ def act_pair(
     name = getattr(act, "__name__", type(act).__name__)
     if not callable(act):
         raise BadInput(f"act is {act!r}, which cannot be called: give a torch function or module, or a numpy function")
-    if isinstance(act, type): act = act()
+    if isinstance(act, type):
+        try: act = act()
+        except TypeError as e:
+            raise BadInput(f"{name} asks for arguments: give an instance, such as {name}(...)") from e
     if isinstance(act, nn.Module): act = deepcopy(act).double().eval()
     try: is_numpy = isinstance(act(_probe), (np.ndarray, np.generic))
     except (TypeError, AttributeError): is_numpy = False
@@ -435,7 +440,7 @@ def critical_line(
     order:Order=ORDER, # quadrature nodes
 ) -> tuple: # (var_w, var_b), each in the shape of q; NaN where q is on no critical line
     "The point (σ_w², σ_b²) that is critical with fixed point q* = q"
-    var_w, var_b, slope = _line(q, act, order)
+    var_w, var_b, slope = _line(np.asarray(q, dtype=float), act, order)
     outside = (var_b < 0) | (slope > 1 + CRITICAL)
     return np.where(outside, np.nan, var_w)[()], np.where(outside, np.nan, var_b)[()]
 

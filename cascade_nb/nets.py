@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['SHAPES', 'conv3x3', 'weights', 'matrices', 'fan_in', 'init_layers', 'gaussian', 'init_', 'init_normal_', 'orthogonal',
            'init_orthogonal_', 'delta_orthogonal', 'init_delta_orthogonal_', 'Activation', 'activation', 'whole',
-           'widths', 'mlp', 'stem_body_head', 'cnn', 'ResidualBlock', 'resnet', 'softmax_then_cross_entropy']
+           'widths', 'drawn', 'mlp', 'stem_body_head', 'cnn', 'ResidualBlock', 'resnet', 'softmax_then_cross_entropy']
 
 # %% ../nbs/02_nets.ipynb #ae63dd53
 import copy, math
@@ -15,7 +15,7 @@ import numpy as np, torch
 import torch.nn.functional as F
 from torch import nn, Tensor
 from torch.nn.utils import skip_init
-from .guard import BadInput, Count, Positive, Seed, Variance, check_name, checked
+from .guard import BadInput, Count, Positive, Seed, Variance, check_name, check_room, checked
 
 # %% ../nbs/02_nets.ipynb #d2f835b6
 def weights(
@@ -84,6 +84,9 @@ def init_(
         raise BadInput(f"var_w is {var_w}: give a variance above 0")
     if not (math.isfinite(var_b) and var_b >= 0):
         raise BadInput(f"var_b is {var_b}: give a variance, 0 or above")
+    for name, v in (("var_w", var_w), ("var_b", var_b)):
+        if v and not 1e-60 <= v <= 1e60:
+            raise BadInput(f"{name} is {v:g}, and float32 holds no numbers of that size: give 1e-60 to 1e60")
     rng = torch.Generator().manual_seed(int(seed))
     for m in init_layers(module):
         for w in weights(m):
@@ -174,8 +177,20 @@ def activation(
     except TypeError as e: # `act` is a function of a tensor
         if isinstance(act, type):
             raise BadInput(f"{act.__name__} asks for arguments: give lambda: {act.__name__}(...)") from e
-        return Activation(act)
-    return made if isinstance(made, nn.Module) else Activation(act)
+        made = None
+    if isinstance(made, nn.Module): return made
+    _check_elementwise(act)
+    return Activation(act)
+
+def _check_elementwise(act):
+    "Raise `BadInput` where a function does not turn a tensor into one of its shape"
+    x, name = torch.zeros(2, 3, 4, 4), getattr(act, "__name__", type(act).__name__)
+    with torch.random.fork_rng([]), torch.no_grad():
+        try: y = act(x)
+        except Exception as e: raise BadInput(f"act={name} fails on a tensor ({e}): give one such as nn.Tanh") from e
+    if isinstance(y, Tensor) and y.shape == x.shape: return
+    raise BadInput(f"act={name} turns a tensor into {'another shape' if isinstance(y, Tensor) else type(y).__name__}: "
+                   "give an activation such as nn.Tanh or torch.tanh")
 
 # %% ../nbs/02_nets.ipynb #fd2caddd
 def whole(
@@ -204,6 +219,23 @@ def widths(
     return [width]*(depth - 1) + [min(400, width) if shape == "wide" else width]
 
 # %% ../nbs/02_nets.ipynb #b1746b43
+def drawn(
+    net:nn.Module, # a network whose weights are still to be drawn
+    init:Callable, # `init_normal_` or another function of these arguments
+    var_w:float, # σ_w²
+    var_b:float, # σ_b²
+    seed:int, # which draw
+) -> nn.Module: # what `init` makes of it
+    "A network with its weights drawn"
+    name = getattr(init, "__name__", type(init).__name__)
+    try: made = init(net, var_w, var_b, seed)
+    except BadInput: raise
+    except Exception as e:
+        raise BadInput(f"init={name} fails ({e}): give init_normal_, "
+                       "or a function of (network, var_w, var_b, seed)") from e
+    if isinstance(made, nn.Module): return made
+    raise BadInput(f"init={name} returns a {type(made).__name__}: give a function that returns the network")
+
 @checked
 def mlp(
     depth:Count, # hidden layers
@@ -218,10 +250,12 @@ def mlp(
     init:Callable=init_normal_, # or `init_orthogonal_`
 ) -> nn.Sequential: # takes (batch, C, H, W) or (batch, `n_in`), gives logits (batch, `n_out`)
     "Flatten, `depth` × (Linear, activation), and a Linear head"
+    widest = n_in if shape == "shrinking" else width
+    check_room(depth*(widest**2 + 1000) + n_in*widest + widest*n_out, "this network") # a module takes 4 kB itself
     n = [n_in, *widths(depth, width, shape, n_in, n_out)]
     hidden = [m for a,b in zip(n, n[1:]) for m in (skip_init(nn.Linear, a, b), activation(act))]
     net = nn.Sequential(nn.Flatten(), *hidden, skip_init(nn.Linear, n[-1], n_out))
-    return init(net, var_w, var_b, seed)
+    return drawn(net, init, var_w, var_b, seed)
 
 # %% ../nbs/02_nets.ipynb #d985793c
 conv3x3 = partial(skip_init, nn.Conv2d, kernel_size=3, padding=1)
@@ -237,6 +271,7 @@ def stem_body_head(
     "Three convolutions of stride 1, 2, 2, `body`, and a Linear head"
     in_channels, n_out, size = whole(in_channels=in_channels, n_out=n_out, size=size)
     if size % 4: raise BadInput(f"size is {size}: give a multiple of 4, because two layers halve the image")
+    check_room((9*in_channels + size**2*n_out/16)*channels, "this network")
     convs = [conv3x3(n, channels, stride=s) for n,s in ((in_channels, 1), (channels, 2), (channels, 2))]
     stem = [m for conv in convs for m in (conv, activation(act))]
     return nn.Sequential(*stem, *body, nn.Flatten(), skip_init(nn.Linear, channels*(size//4)**2, n_out))
@@ -257,9 +292,10 @@ def cnn(
 ) -> nn.Sequential: # takes (batch, `in_channels`, `size`, `size`), gives logits (batch, `n_out`)
     "`depth` × (3×3 convolution, activation), the second and third of stride 2, and a Linear head"
     [depth], [channels] = whole(3, depth=depth), whole(channels=channels)
+    check_room(depth*(9*channels**2 + 1000), "this network")
     circular = partial(conv3x3, channels, channels, padding_mode="circular")
     body = [m for _ in range(depth - 3) for m in (circular(), activation(act))]
-    return init(stem_body_head(body, channels, act, in_channels, n_out, size), var_w, var_b, seed)
+    return drawn(stem_body_head(body, channels, act, in_channels, n_out, size), init, var_w, var_b, seed)
 
 # %% ../nbs/02_nets.ipynb #86334df7
 class ResidualBlock(nn.Module):
@@ -293,8 +329,9 @@ def resnet(
 ) -> nn.Sequential: # takes (batch, `in_channels`, `size`, `size`), gives logits (batch, `n_out`)
     "Three convolutions as in `cnn`, `blocks` × `ResidualBlock`, and a Linear head"
     blocks, channels = whole(blocks=blocks, channels=channels)
+    check_room(blocks*(18*channels**2 + 4000), "this network")
     body = [ResidualBlock(channels, act) for _ in range(blocks)]
-    return init(stem_body_head(body, channels, act, in_channels, n_out, size), var_w, var_b, seed)
+    return drawn(stem_body_head(body, channels, act, in_channels, n_out, size), init, var_w, var_b, seed)
 
 # %% ../nbs/02_nets.ipynb #ca696ed9
 @checked

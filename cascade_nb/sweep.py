@@ -289,6 +289,8 @@ def _images(data, n_train, n_test):
     "Images to fit and to measure on"
     if not isinstance(data, (Data, Tensor)):
         raise BadInput(f"data holds a {type(data).__name__}: give what load_dataset gives, or images (N, *shape)")
+    if isinstance(data, Tensor) and (data.ndim < 2 or data.layout is not torch.strided):
+        raise BadInput("data is no dense tensor of images: give images (N, *shape)")
     last = n_test or N_TEST
     train, test = (data.x_train, data.x_test) if isinstance(data, Data) else (data[:-last], data[-last:])
     train, test = _first(train, n_train, N_TRAIN, "n_train"), _first(test, n_test, N_TEST, "n_test")
@@ -466,7 +468,7 @@ def _run(store, axes, jobs, settings, images, cascade, make_net, executor, worke
 def _check_executor(executor, workers):
     "Raise `BadInput` before any work begins"
     try:
-        check_executor(executor or "serial")
+        check_executor("serial" if executor is None else executor)
         check_workers(workers)
     except PoolError as e: raise BadInput(str(e)) from e
 

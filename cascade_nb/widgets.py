@@ -25,7 +25,7 @@ from fastcore.basics import patch
 from IPython.display import HTML, display
 from PIL import Image
 from .cascade import Cascade
-from .guard import BadInput, Count, Positive, checked
+from .guard import BadInput, Count, Natural, Positive, check_name, checked
 from .data import Data, load_dataset
 from .entropy import cutoff
 from .meanfield import xi_c
@@ -53,6 +53,14 @@ def static(
     return (files("cascade_nb")/"static"/name).read_text(encoding="utf-8")
 
 # %% ../nbs/16_widgets.ipynb #ad363d67
+def _frames(frames):
+    "The frames, one after the other, or an error where one is none"
+    for i, frame in enumerate(frames):
+        pair = isinstance(frame, (tuple, list)) and len(frame) == 2
+        if not pair or not isinstance(frame[0], plt.Figure) or not isinstance(frame[1], str):
+            raise BadInput(f"frame {i} is no pair of a figure and a sentence: give (figure, text)")
+        yield frame
+
 class Player:
     "Sliders over frames drawn beforehand, in any page and with no kernel"
     @checked
@@ -62,15 +70,28 @@ class Player:
         start:dict|None=None, # name → place among its values to start from; 0 by default
         interval:Count=500, # milliseconds a frame when it plays
     ):
+        self._check_places(sliders, start or {})
         self.sliders = {k: [v if isinstance(v, str) else f"{v:.4g}" for v in vs] for k, vs in sliders.items()}
         self.start, self.interval = {k: (start or {}).get(k, 0) for k in sliders}, interval
-        self.frames = [(picture_url(fig), text) for fig, text in frames]
+        self.frames = [(picture_url(fig), text) for fig, text in _frames(frames)]
         n = math.prod(map(len, self.sliders.values()))
         if len(self.frames) != n or not n:
             names = ", ".join(self.sliders)
             raise BadInput(f"{len(self.frames)} frames for {n} combinations of {names}: give one for each")
         if not all(text.strip() for _, text in self.frames):
             raise BadInput("a frame has no text: say in a sentence what it shows")
+
+    @staticmethod
+    def _check_places(sliders, start):
+        "Raise `BadInput` where a slider has no values, or starts at none of them"
+        if not sliders: raise BadInput("sliders is empty: give name → values")
+        for k, vs in sliders.items():
+            if isinstance(vs, str) or not np.iterable(vs):
+                raise BadInput(f"the slider {k!r} has no list of values: give numbers or texts")
+        for k, i in start.items():
+            check_name("slider", k, sliders)
+            if not isinstance(i, Natural) or i >= len(sliders[k]):
+                raise BadInput(f"start of {k!r} is {i!r}: give a place from 0 to {len(sliders[k]) - 1}")
 
     def __repr__(self): return f"Player({', '.join(f'{k}: {len(v)}' for k, v in self.sliders.items())})"
 
@@ -307,6 +328,13 @@ def shown_strip(
     return strip + [[thumbnail(back.sel(shown=l).values), f"layer {l}"] for l in prof.shown.values if l <= depth]
 
 # %% ../nbs/16_widgets.ipynb #d5da846f
+def _named_images(data):
+    "Images by name"
+    given = [load_dataset(o) if isinstance(o, str) else o for o in data]
+    if odd := [o for o in given if not isinstance(o, Data)]:
+        raise BadInput(f"data holds a {type(odd[0]).__name__}: give names of datasets, or what load_dataset gives")
+    return {o.name: o for o in given}
+
 class Explorer(anywidget.AnyWidget):
     "Move through initialisations: phase diagram, profile and reconstructions of one network at a time"
     _esm, _css = static("explorer.js"), static("theme.css") + static("explorer.css")
@@ -329,10 +357,14 @@ class Explorer(anywidget.AnyWidget):
     ):
         self.known, self.lock, self.memory, self.pace, self.process = places(ds), reentrant_lock(), memory, 1, None
         if not self.known: raise BadInput("nothing in this sweep is finished: run it further first")
-        self.images = {o.name: o for o in (load_dataset(o) if isinstance(o, str) else o for o in data)}
+        self.images = _named_images(data)
         first = nearest(self.known, next(iter(self.known))._replace(var_w=1.76, var_b=.05))
         deepest = max(v.sizes["layer"] for v in self.known.values())
-        start = {**first._asdict(), "layer": deepest, "depth": deepest, "image": 0, **controls}
+        if first.data not in self.images:
+            raise BadInput(f"the sweep is of {first.data!r}, which is not among data: add those images")
+        start = {**first._asdict(), "layer": deepest, "depth": deepest, "image": 0}
+        for k in controls: check_name("control", k, start)
+        start.update(controls)
         super().__init__(controls=start, fields=self._fields())
         self.observe(lambda _: self.show(), "controls")
         self.on_msg(lambda _, message, __: self._asked(**message))

@@ -97,9 +97,10 @@ def check_executor(
     executor:str|Executor, # see `submitting`
 ):
     "Raise `PoolError` where it is nothing that jobs can be submitted to"
-    if executor in ("serial", "processes") or hasattr(executor, "submit"): return
-    if isinstance(executor, str) and "://" in executor: return
-    raise PoolError(f"unknown executor {executor!r}: choose 'serial', 'processes', a Dask scheduler's "
+    if hasattr(executor, "submit"): return
+    if isinstance(executor, str) and (executor in ("serial", "processes") or "://" in executor): return
+    shown = repr(executor) if isinstance(executor, str) else f"a {type(executor).__name__}"
+    raise PoolError(f"unknown executor {shown}: choose 'serial', 'processes', a Dask scheduler's "
                     "address such as 'tcp://...', or give a concurrent.futures.Executor")
 
 def check_workers(
