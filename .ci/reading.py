@@ -19,10 +19,11 @@ ALLOWED = {"ThinDecoder", "SANE"}                      # names that old files an
 def source(cell): return "".join(cell["source"])
 def exported(text): return bool(re.search(r"^#\|\s*exports?\b", text, re.M))
 def shows(cell):
-    "Whether a code cell ends in something to look at"
-    data = [o.get("data", {}) for o in cell.get("outputs", [])]
-    streams = [o for o in cell.get("outputs", []) if o.get("output_type") == "stream"]
-    return any("image/png" in d or "text/html" in d or "text/plain" in d for d in data) or bool(streams)
+    "Whether a code cell that a reader sees ends in something to look at: a picture, a table, a value, printed text"
+    if re.search(r"^#\|\s*hide\b", source(cell), re.M): return False
+    kinds = {k for o in cell.get("outputs", []) for k in o.get("data", {})}
+    printed = any(o.get("name") == "stdout" for o in cell.get("outputs", []))
+    return printed or bool(kinds & {"image/png", "image/svg+xml", "text/html", "text/markdown", "text/plain"})
 def pictured(cell):
     data = [o.get("data", {}) for o in cell.get("outputs", [])]
     return any("image/png" in d or "text/html" in d for d in data) or any(len("".join(o.get("text", ""))) > 80 for o in cell.get("outputs", []))
@@ -33,10 +34,13 @@ def early_figure(path, cells):
         yield f"{path}: no figure or table by cell {EARLY}"
 
 def demonstrated(path, cells):
+    "Exported cells in a row; only a cell that shows something ends a row, a test that prints nothing does not"
     row = 0
     for i, c in enumerate(cells):
         if c["cell_type"] != "code": continue
-        row = row + 1 if exported(source(c)) else 0
+        if shows(c): row = 0
+        elif exported(source(c)): row += 1
+        else: continue
         if row > IN_A_ROW: yield f"{path} cell {i}: {row} exported cells in a row without a demonstration"
 
 def lines(path, cells):

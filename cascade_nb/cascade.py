@@ -11,7 +11,7 @@ import json, math, os, warnings
 from collections import deque
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
-from itertools import accumulate, chain as joined, islice, pairwise
+from itertools import accumulate, chain, islice, pairwise
 from pathlib import Path
 import numpy as np
 import torch
@@ -239,10 +239,10 @@ def _ready(self:Cascade, x):
     if not len(first): raise BadInput("no inputs: give at least 2, better 4,000")
     self.prepare(first)
     if self.relative: self.floor = self.noise*self._scale(first)
-    if not is_whole(x) and not self.reader.batch: return joined([first], given)
+    if not is_whole(x) and not self.reader.batch: return chain([first], given)
     share = max(2, -(-len(first)//self.workers)) if self.reader.plain else len(first)
     size = min(self._batch(), max(share, 1))
-    split = (part for b in joined([first], given) for part in b.split(size))
+    split = (part for b in chain([first], given) for part in b.split(size))
     return (b for b in split if len(b) == size) if self.reader.batch else split
 
 # %% ../nbs/08_cascade.ipynb #55b2e730

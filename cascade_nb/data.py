@@ -7,7 +7,7 @@ __all__ = ['SAMPLES', 'FULL', 'PICTURES', 'MOST_OTHERS', 'DATASETS', 'TARGETS', 
            'Data', 'pick', 'white_noise', 'read_sample', 'data_root', 'fetch', 'read_full', 'list_pictures', 'hold_out',
            'split_pictures', 'read_picture', 'read_pictures', 'read_folder', 'to_inputs', 'Wanted', 'load_dataset',
            'Inputs', 'joined', 'Signature', 'signature_of', 'inputs_of', 'split_targets', 'is_whole', 'Batch',
-           'Batches', 'input_batches', 'rows_of', 'gathered', 'pick_classes', 'make_sample']
+           'Batches', 'rows_of', 'input_batches', 'gathered', 'pick_classes', 'make_sample']
 
 # %% ../nbs/01_data.ipynb #a9b70544
 import copy, inspect, math, os
@@ -422,21 +422,24 @@ class Inputs:
         named = [*zip(self.names, self.args), *self.kwargs.items()]
         return [pair for name, tree in named for pair in _named_tensors(tree, name)]
 
-    def map(self,
-        f:Callable, # tensor → tensor
-    ) -> 'Inputs':
-        "The same arguments, each tensor changed by `f`"
-        return Inputs(_mapped(f, self.args), _mapped(f, self.kwargs), self.names)
-
     def __len__(self) -> int: return self.rows
     def __repr__(self) -> str:
         return "Inputs(" + ", ".join(f"{k} {tuple(t.shape)} {str(t.dtype)[6:]}" for k, t in self.tensors()) + ")"
 
-    def call(self,
-        net:Callable, # a network
-    ): # what it returns
-        "Run `net` on these inputs"
-        return net(*self.args, **self.kwargs)
+# %% ../nbs/01_data.ipynb #1f76e46e
+@patch
+def call(self:Inputs,
+    net:Callable, # a network
+): # what it returns
+    "Run `net` on these inputs"
+    return net(*self.args, **self.kwargs)
+
+@patch
+def map(self:Inputs,
+    f:Callable, # tensor → tensor
+) -> Inputs:
+    "The same arguments, each tensor changed by `f`"
+    return Inputs(_mapped(f, self.args), _mapped(f, self.kwargs), self.names)
 
 # %% ../nbs/01_data.ipynb #0da80004
 @patch
@@ -461,6 +464,7 @@ def to(self:Inputs,
     "The same inputs elsewhere"
     return self.map(lambda t: t.to(device))
 
+# %% ../nbs/01_data.ipynb #3405f60d
 def joined(
     batches:list, # of Inputs of the same network
 ) -> Inputs: # one batch
@@ -494,6 +498,7 @@ def signature_of(
                      tuple(p.name for p in ps),
                      any(p.kind is p.VAR_POSITIONAL for p in ps), any(p.kind is p.VAR_KEYWORD for p in ps))
 
+# %% ../nbs/01_data.ipynb #0622777e
 def inputs_of(
     x:object, # a tensor, a tuple of positional arguments, a dict, a dataclass, or Inputs
     net:nn.Module, # the network that takes it
@@ -575,6 +580,27 @@ def _several_batches(x, net):
                    f"input{'s'*(len(sig.names) != 1)}: "
                    "give the inputs alone, without targets")
 
+# %% ../nbs/01_data.ipynb #a0ffd071
+def rows_of(
+    y:object, # targets: a tensor, a container of tensors, or None
+    rows:slice|Tensor, # which
+    n:int, # how many inputs there are
+): # the same kind of thing
+    "The targets of some of the inputs"
+    return _mapped(lambda t: t[rows] if t.ndim and len(t) == n else t, y)
+
+def _check_iterable(x):
+    "Raise where `x` holds no batches"
+    if isinstance(x, list): _refuse_samples(x)
+    if isinstance(x, (str, Path)):
+        raise BadInput(f"inputs are the text {str(x)!r}: give tensors, such as load_dataset({str(x)!r}) gives them")
+    if isinstance(x, np.ndarray):
+        raise BadInput("inputs are a numpy array: give torch.from_numpy(x), as the network takes it")
+    if not hasattr(x, "__iter__"):
+        raise BadInput(f"inputs are a {type(x).__name__}: give what the network takes, such as a tensor (N, "
+                       f"*shape), or an iterable of batches")
+
+# %% ../nbs/01_data.ipynb #29a9bace
 def input_batches(
     x:object, # inputs of one call, or a Dataset, a DataLoader or another iterable of batches
     net:nn.Module, # the network that takes them
@@ -589,26 +615,11 @@ def input_batches(
         yield from ((whole[i:i + size], rows_of(y, slice(i, i + size), len(whole)))
                     for i in range(0, len(whole), max(size, 1)))
         return
-    if isinstance(x, list): _refuse_samples(x)
-    if isinstance(x, (str, Path)):
-        raise BadInput(f"inputs are the text {str(x)!r}: give tensors, such as load_dataset({str(x)!r}) gives them")
-    if isinstance(x, np.ndarray):
-        raise BadInput("inputs are a numpy array: give torch.from_numpy(x), as the network takes it")
     if isinstance(x, Dataset) and not isinstance(x, IterableDataset): x = DataLoader(x, batch_size=min(size, 256))
-    if not hasattr(x, "__iter__"):
-        raise BadInput(f"inputs are a {type(x).__name__}: give what the network takes, such as a tensor (N, "
-                       f"*shape), or an iterable of batches")
+    _check_iterable(x)
     for batch in x:
         inputs, targets = (batch, None) if type(x) is tuple else split_targets(batch, net)
         yield inputs_of(inputs, net), targets
-
-def rows_of(
-    y:object, # targets: a tensor, a container of tensors, or None
-    rows:slice|Tensor, # which
-    n:int, # how many inputs there are
-): # the same kind of thing
-    "The targets of some of the inputs"
-    return _mapped(lambda t: t[rows] if t.ndim and len(t) == n else t, y)
 
 # %% ../nbs/01_data.ipynb #0da80016
 def gathered(

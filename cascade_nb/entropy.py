@@ -27,7 +27,7 @@ def as_distribution(
 ) -> Tensor: # (batch, pixels), non-negative, each row sums to 1
     "Each image shifted to be non-negative and divided by its sum"
     x = x.flatten(1).double()
-    x = x - x.amin(1, keepdim=True) + eps
+    x = (x - x.amin(1, keepdim=True)).add_(eps)
     return x/x.sum(1, keepdim=True)
 
 # %% ../nbs/07_entropy.ipynb #23b00001
@@ -85,7 +85,8 @@ def differential_entropy(
 ) -> float: # nats a pixel
     "Mean over pixels of the Gaussian entropy of their spread over the batch"
     if len(recon) < 2: raise BadInput("differential entropy compares images with each other: give at least 2")
-    s = as_distribution(recon).std(0, correction=0).clamp_min(float(floor))
+    p = as_distribution(recon)
+    s = (p - p.mean(0)).square().mean(0).sqrt().clamp_min(float(floor))
     return (.5*math.log(2*math.pi*math.e) + s.log()).mean().item()
 
 # %% ../nbs/07_entropy.ipynb #4b30ea1e

@@ -83,6 +83,7 @@ class Made:
     shape: tuple # with the batch
     dtype: torch.dtype
 
+# %% ../nbs/04_graph.ipynb #7bf5eeb0
 def steering(
     inputs:Inputs, # a batch
     decode:Iterable|None=None, # names of the inputs to decode; None: all that can be
@@ -132,44 +133,51 @@ class OperatorGraph(TorchDispatchMode):
     # torch would import its compiler to keep it out of here: a second a process
     def _should_skip_dynamo(cls): return False
 
-    def add_made(self, operator:str, out:list, held:set):
-        "Where the results of an operator can be caught"
-        for i, t in enumerate(out):
-            v = self.latest.get(storage_of(t))
-            self.shapes.setdefault(v, tuple(t.shape))
-            if storage_of(t) not in held:
-                self.made.setdefault(v, Made(operator, self.calls[operator], i, tuple(t.shape), t.dtype))
+# %% ../nbs/04_graph.ipynb #6a57bb9a
+@patch
+def add_made(self:OperatorGraph, operator:str, out:list, held:set):
+    "Where the results of an operator can be caught"
+    for i, t in enumerate(out):
+        v = self.latest.get(storage_of(t))
+        self.shapes.setdefault(v, tuple(t.shape))
+        if storage_of(t) not in held:
+            self.made.setdefault(v, Made(operator, self.calls[operator], i, tuple(t.shape), t.dtype))
 
-    def add_part(self, t:Tensor, name:str, operator:str="", table:str=""):
-        "`t` is a piece of layer 0"
-        s, shape = storage_of(t), tuple(t.shape)
-        self.latest[s], self.part[s] = 0, len(self.parts)
-        batch = shape.index(self.rows) if self.rows in shape else -1
-        self.parts.append(Part(name, operator, self.calls[operator], shape, batch, table))
+@patch
+def add_part(self:OperatorGraph, t:Tensor, name:str, operator:str="", table:str=""):
+    "`t` is a piece of layer 0"
+    s, shape = storage_of(t), tuple(t.shape)
+    self.latest[s], self.part[s] = 0, len(self.parts)
+    batch = shape.index(self.rows) if self.rows in shape else -1
+    self.parts.append(Part(name, operator, self.calls[operator], shape, batch, table))
 
-    def add(self, op:str, sources:Iterable, carried:frozenset=frozenset()) -> int: # the number of the new value
-        "A new value, computed from `sources`; it depends on the parts `carried`"
-        self.ops.append(op)
-        new = len(self.ops) - 1
-        self.edges += [(u, new) for u in sorted(set(sources) - {None})]
-        self.carried[new] = carried
-        return new
+# %% ../nbs/04_graph.ipynb #fa15f9a9
+@patch
+def add(self:OperatorGraph, op:str, sources:Iterable, carried:frozenset=frozenset()) -> int:
+    "The number of a new value, computed from `sources`; it depends on the parts `carried`"
+    self.ops.append(op)
+    new = len(self.ops) - 1
+    self.edges += [(u, new) for u in sorted(set(sources) - {None})]
+    self.carried[new] = carried
+    return new
 
-    def inside(self, t:Tensor) -> frozenset: # of numbers of parts
-        "The pieces of layer 0 that `t` depends on"
-        s = storage_of(t)
-        if s not in self.latest: return frozenset()
-        return self.carried[self.latest[s]] if self.latest[s] else frozenset([self.part[s]])
+@patch
+def inside(self:OperatorGraph, t:Tensor) -> frozenset: # of numbers of parts
+    "The pieces of layer 0 that `t` depends on"
+    s = storage_of(t)
+    if s not in self.latest: return frozenset()
+    return self.carried[self.latest[s]] if self.latest[s] else frozenset([self.part[s]])
 
-    def node(self, t:Tensor) -> int|None: # None where no input has a part in it
-        "The value that `t` shows now"
-        whole = self.latest.get(storage_of(t))
-        if whole is None or _covers(t): return whole
-        where = whole, storage_of(t), t.storage_offset(), t.shape, t.stride()
-        if where not in self.views:
-            self.views[where] = self.add("part", [whole], self.inside(t))
-            self.shapes[self.views[where]] = tuple(t.shape)
-        return self.views[where]
+@patch
+def node(self:OperatorGraph, t:Tensor) -> int|None: # None where no input has a part in it
+    "The value that `t` shows now"
+    whole = self.latest.get(storage_of(t))
+    if whole is None or _covers(t): return whole
+    where = whole, storage_of(t), t.storage_offset(), t.shape, t.stride()
+    if where not in self.views:
+        self.views[where] = self.add("part", [whole], self.inside(t))
+        self.shapes[self.views[where]] = tuple(t.shape)
+    return self.views[where]
 
 # %% ../nbs/04_graph.ipynb #77f8965e
 MOVES = {"cat", "stack", "clone", "_to_copy", "copy", "constant_pad_nd", "roll", "flip", "repeat",
@@ -262,35 +270,40 @@ class Recording:
     @property
     def rows(self) -> int: return len(self.inputs)
 
-    def add_sites(self, call:'Call', where:str, tensors:list):
-        "A module takes or gives these tensors"
-        if call is self.calls[0]: return
-        for i, t in enumerate(tensors):
-            s = storage_of(t)
-            node, whole = self.graph.node(t), self.graph.latest.get(s)
-            self.sites.append(Site(call, where, i, node, s, whole, tuple(t.shape), t.dtype))
+# %% ../nbs/04_graph.ipynb #5d4fe850
+@patch
+def add_sites(self:Recording, call:'Call', where:str, tensors:list):
+    "A module takes or gives these tensors"
+    if call is self.calls[0]: return
+    for i, t in enumerate(tensors):
+        s = storage_of(t)
+        node, whole = self.graph.node(t), self.graph.latest.get(s)
+        self.sites.append(Site(call, where, i, node, s, whole, tuple(t.shape), t.dtype))
 
-    def enter(self, m:nn.Module, tensors:list):
-        "A call begins"
-        self.see_layout(m, tensors)
-        self.times[m] += 1
-        name = self.names[m] + (f"#{self.times[m]}" if self.times[m] > 1 else "")
-        self.stack.append(Call(name, m, self.times[m], len(self.graph.ops)))
-        self.calls.append(self.stack[-1])
-        self.add_sites(self.stack[-1], "input", tensors)
+@patch
+def enter(self:Recording, m:nn.Module, tensors:list):
+    "A call begins"
+    self.see_layout(m, tensors)
+    self.times[m] += 1
+    name = self.names[m] + (f"#{self.times[m]}" if self.times[m] > 1 else "")
+    self.stack.append(Call(name, m, self.times[m], len(self.graph.ops)))
+    self.calls.append(self.stack[-1])
+    self.add_sites(self.stack[-1], "input", tensors)
 
-    def leave(self, m:nn.Module, tensors:list):
-        "A call returns"
-        call = self.stack.pop()
-        call.stop = len(self.graph.ops)
-        self.add_sites(call, "output", tensors)
-        self.see_layout(m, tensors)
+@patch
+def leave(self:Recording, m:nn.Module, tensors:list):
+    "A call returns"
+    call = self.stack.pop()
+    call.stop = len(self.graph.ops)
+    self.add_sites(call, "output", tensors)
+    self.see_layout(m, tensors)
 
-    def see_layout(self, m:nn.Module, tensors:list):
-        "Remember shapes whose channels are known to stand last, or first"
-        self.last |= {tuple(t.shape) for t in tensors if _features_last(m, t)}
-        self.first |= {tuple(t.shape) for t in tensors if _channels_first(m, t)}
-        self.maps |= {tuple(t.shape) for t in tensors if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))}
+@patch
+def see_layout(self:Recording, m:nn.Module, tensors:list):
+    "Remember shapes whose channels are known to stand last, or first"
+    self.last |= {tuple(t.shape) for t in tensors if _features_last(m, t)}
+    self.first |= {tuple(t.shape) for t in tensors if _channels_first(m, t)}
+    self.maps |= {tuple(t.shape) for t in tensors if isinstance(m, (nn.Conv2d, nn.BatchNorm2d))}
 
 # %% ../nbs/04_graph.ipynb #0c4efa37
 def _features_last(m, t):
@@ -316,6 +329,7 @@ def main_output(
     "The logits of an output that has them, else all of it"
     return out["logits"] if isinstance(out, Mapping) and out.get("logits") is not None else getattr(out, "logits", out)
 
+# %% ../nbs/04_graph.ipynb #57e1eee8
 def record(
     net:nn.Module, # any network; left as it was
     x:Tensor|Inputs, # a batch of what it takes; it may be written to

@@ -448,6 +448,7 @@ def _elsewhere():
     "`_computed`, as a process that starts anew can find it: in the package, not in this notebook"
     return import_module("cascade_nb.widgets")._computed
 
+# %% ../nbs/16_widgets.ipynb #32e1de2d
 @patch
 def compute(self:Explorer):
     "Compute the place where the reader stands, in a process of its own"
