@@ -28,7 +28,7 @@ from .decoders import SOLVERS, Decoder, check_inputs, check_noise, decoder_class
 from .entropy import SCORES, Seen, correlation, dot_sums, score_columns
 from .engine.chains import TRIM, LowRank, reduces_rank_at, truncated
 from .engine.memory import STACK_BYTES, batch_rows, rows_within
-from .engine.parallel import Inline, one_thread, worker_count, worker_pool
+from .engine.parallel import Inline, one_thread, watched, worker_count, worker_pool
 from .engine.products import matrix_product
 
 # %% ../nbs/08_cascade.ipynb #5db0d333
@@ -266,8 +266,14 @@ def _averaged(self:Cascade, it):
 
 # %% ../nbs/08_cascade.ipynb #ddda0976
 @patch
-def _fitting(self:Cascade, ready):
-    "Fit and yield, layer by layer: the whole chain from there where decoders compose, else the one decoder"
+def _fitting(self:Cascade, ready, progress):
+    "Fit and yield, layer by layer, with bars"
+    batches = watched((b for b in ready), None, "batches read", "batch", progress)
+    return watched(self._fitted(batches), len(self.names), "layers fitted", "layer", progress)
+
+@patch
+def _fitted(self:Cascade, ready):
+    "Yield the whole chain from there where decoders compose, else the one decoder of each layer"
     inputs = self._averaged(ready)
     if not self.composes:
         with closing(self._decoders(inputs)) as steps: yield from (d for d, _ in steps)
@@ -283,10 +289,11 @@ def _fitting(self:Cascade, ready):
 def fit(self:Cascade,
     # what the network takes, or batches of it; some 4,000 inputs are enough for ridge
     x:Tensor|tuple|dict|Inputs|Iterable,
+    progress:bool=True, # show a bar where it takes more than a moment
 ) -> Cascade: # itself
     "Fit every layer's decoder on what `net` makes of `x`"
     ready = self._ready(x)
-    with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready)) as decoders:
+    with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready, progress)) as decoders:
         self.decoders = list(decoders)
     return self
 
@@ -363,12 +370,13 @@ def _stack(decoders, parents, acts):
 
 # %% ../nbs/08_cascade.ipynb #794b6fd7
 @patch
-def _through_stack(self:Cascade, x, decoders):
+def _through_stack(self:Cascade, x, decoders, progress):
     "The same where decoders do not compose, inputs side by side and in bounded memory"
     decoders, sums, backs, n = list(decoders), [], [], self.workers
     per = min(-(-len(x)//n), rows_within(STACK_BYTES, (n, max(map(math.prod, self.shapes)), len(self.names))))
     # parts as large as in the fit, since a batch may be normalised by its own statistics
-    for part in self._parts(x, -(-len(x)//self._batch())):
+    k = -(-len(x)//self._batch())
+    for part in watched(self._parts(x, k), k, "inputs taken back", "batch", progress):
         acts = [a for a, in self.reader.walk([part])][1:]
         sums.append([dot_sums(a) for a in acts])
         with worker_pool(n) if n > 1 else nullcontext(Inline()) as pool:
@@ -376,27 +384,29 @@ def _through_stack(self:Cascade, x, decoders):
     yield from zip(map(correlation, zip(*sums)), torch.cat(backs, 1).view(len(self.names), len(x), *self.shape))
 
 @patch
-def _reconstructions(self:Cascade, x, decoders):
+def _reconstructions(self:Cascade, x, decoders, progress):
     "Yield (correlation, reconstruction) of layers 1, 2, …"
-    return self._through_chains(x, decoders) if self.composes else self._through_stack(x, decoders)
+    if not self.composes: return self._through_stack(x, decoders, progress)
+    return watched(self._through_chains(x, decoders), len(self.names), "layers measured", "layer", progress)
 
 # %% ../nbs/08_cascade.ipynb #62ff0ddf
 @patch
-def _returned(self:Cascade, x):
+def _returned(self:Cascade, x, progress):
     "Layer 0 as it came back, (L, batch, *shape)"
     self.check_fitted()
     x = self.given(x)
     with self._precise(), self._quiet(), untouched(self.net, self.train):
-        back = [r for _, r in self._reconstructions(x, self.decoders)]
+        back = [r for _, r in self._reconstructions(x, self.decoders, progress)]
     rest = self.mean.expand(len(x), *self.shape)
     return torch.stack(back + [rest]*(len(self.names) - len(back)))
 
 @patch
 def reconstruct(self:Cascade,
     x:Tensor|tuple|dict|Inputs, # a batch of what the network takes
+    progress:bool=True, # show a bar where it takes more than a moment
 ) -> Tensor|dict: # (L, batch, *shape), layers 1..L; where several tensors go in, name of an input → such a tensor
     "`x` as it comes back from every layer; the mean of the training inputs where the signal has died"
-    back = self._returned(x)
+    back = self._returned(x, progress)
     if self.origin.whole and not self.named: return back
     found = {k: t.unflatten(0, back.shape[:2]) for k, t in self.origin.by_name(back.flatten(0, 1)).items()}
     return found if self.named else found.popitem()[1]
@@ -429,11 +439,11 @@ def as_profile(
 
 # %% ../nbs/08_cascade.ipynb #f2bc50b3
 @patch
-def _profiled(self:Cascade, x, decoders):
+def _profiled(self:Cascade, x, decoders, progress):
     "The profile through these decoders"
     with self._precise(), self._quiet(), untouched(self.net, self.train):
-        columns = score_columns(_seen(self.reader.layer_0(x), self, self._reconstructions(x, decoders)),
-                                len(self.names))
+        layers = self._reconstructions(x, decoders, progress)
+        columns = score_columns(_seen(self.reader.layer_0(x), self, layers), len(self.names))
     settings = dict(solver=self.solver, noise=self.noise, solver_seed=self.seed,
                     samples=len(x)) | ({"relative": 1} if self.relative else {})
     return as_profile(columns, len(self.names), settings)
@@ -441,23 +451,25 @@ def _profiled(self:Cascade, x, decoders):
 @patch
 def profile(self:Cascade,
     x:Tensor|tuple|dict|Inputs, # at least two inputs that the decoders have not seen
+    progress:bool=True, # show a bar where it takes more than a moment
 ) -> xr.Dataset: # over `layer`
     "How much of `x` comes back from each layer"
     self.check_fitted()
-    return self._profiled(self.given(x), self.decoders)
+    return self._profiled(self.given(x), self.decoders, progress)
 
 # %% ../nbs/08_cascade.ipynb #5db3ab95
 @patch
 def fit_profile(self:Cascade,
     x:Tensor|tuple|dict|Inputs|Iterable, # what the network takes, or batches of it
     x_test:Tensor|tuple|dict|Inputs, # at least two inputs to measure on
+    progress:bool=True, # show a bar where it takes more than a moment
 ) -> xr.Dataset: # over `layer`
     "The profile alone: fit and measure in one walk, keep no decoder"
     ready = self._ready(x)
     x_test = self.given(x_test)
-    with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready)) as decoders:
+    with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready, progress)) as decoders:
         if not self.reader.lazy: decoders = list(decoders) # a fit must not run inside a pass
-        return self._profiled(x_test, decoders)
+        return self._profiled(x_test, decoders, False)
 
 # %% ../nbs/08_cascade.ipynb #dc06486a
 @patch
@@ -557,7 +569,7 @@ def read_tokens(self:Cascade,
     x:Tensor|tuple|dict|Inputs, # a batch of what the network takes
 ) -> Tensor|dict: # (L, batch, tokens) int64, layers 1..L; where several inputs are looked up, name → such a tensor
     "The nearest words of what comes back from every layer"
-    back, weights, found = self._returned(x), dict(self.net.named_parameters()), {}
+    back, weights, found = self._returned(x, True), dict(self.net.named_parameters()), {}
     mean = self.origin.pieces(self.mean[None])
     for p, m, t in zip(self.origin.parts, mean, self.origin.pieces(back.flatten(0, 1))):
         if not p.table: continue
