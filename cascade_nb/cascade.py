@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['COMPOSED', 'PROBE', 'ALIKE', 'SCALED', 'TINY', 'DEAD', 'PATIENCE', 'COMPUTED', 'CHUNK', 'Cascade', 'device_of',
-           'on_device', 'composed', 'as_profile', 'nearest_rows']
+           'on_device', 'composed', 'as_profile', 'curve_html', 'nearest_rows']
 
 # %% ../nbs/08_cascade.ipynb #c430fe4e
-import json, math, os, warnings
+import html, json, math, os, warnings
 from collections import deque
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from .guard import BadInput, untouched, unwrapped
 from .data import Inputs, input_batches, inputs_of, is_whole
 from .graph import fingerprint
-from .layers import check_tensor, layer_reader
+from .layers import check_tensor, layer_reader, table_html
 from .decoders import SOLVERS, Decoder, check_inputs, check_noise, decoder_class, kind_of, learner
 from .entropy import SCORES, Seen, correlation, dot_sums, score_columns
 from .engine.chains import TRIM, LowRank, reduces_rank_at, truncated
@@ -51,6 +51,7 @@ class Cascade:
         self.layers, self.train = layers, train
         self.inputs, self.relative = inputs, relative
         self.decoders = [] # of layers 1, 2, …, once fitted
+        self.profiled = None # what `profile` gave last
 
     def __repr__(self):
         state = f"fitted on {len(self.names)} layers" if self.decoders else "not fitted"
@@ -455,7 +456,8 @@ def profile(self:Cascade,
 ) -> xr.Dataset: # over `layer`
     "How much of `x` comes back from each layer"
     self.check_fitted()
-    return self._profiled(self.given(x), self.decoders, progress)
+    self.profiled = self._profiled(self.given(x), self.decoders, progress)
+    return self.profiled
 
 # %% ../nbs/08_cascade.ipynb #5db3ab95
 @patch
@@ -470,6 +472,37 @@ def fit_profile(self:Cascade,
     with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready, progress)) as decoders:
         if not self.reader.lazy: decoders = list(decoders) # a fit must not run inside a pass
         return self._profiled(x_test, decoders, False)
+
+# %% ../nbs/08_cascade.ipynb #b308d946
+def curve_html(
+    values:np.ndarray, # from 0 to 1, one a layer
+    what:str, # what they are
+    size:tuple=(320, 90), # pixels across and down
+) -> str: # an SVG picture with a text, in the page's own colour
+    "A small curve"
+    w, h = size
+    at = " ".join(f"{w*i/max(len(values) - 1, 1):.1f},{h*(1 - min(max(v, 0), 1)):.1f}" for i, v in enumerate(values))
+    text = f"{what}: {values[0]:.2f} in layer 1, {values[-1]:.2f} in layer {len(values)}"
+    return (f'<figure style="margin:0"><svg viewBox="-2 -2 {w + 4} {h + 4}" width="{w}" role="img" aria-label="{text}">'
+            f'<path d="M0 0V{h}H{w}" fill="none" stroke="currentColor" opacity=".5"/>'
+            f'<polyline points="{at}" fill="none" stroke="currentColor" stroke-width="2"/></svg>'
+            f'<figcaption>{text}</figcaption></figure>')
+
+# %% ../nbs/08_cascade.ipynb #ad41b723
+@patch
+def _repr_html_(self:Cascade):
+    "The curve of the last profile, and the layers"
+    if not self.decoders: return f"<p>{html.escape(repr(self))}</p>"
+    kinds = [type(d).__name__ for d in self.decoders]
+    kinds += ["nothing comes back"]*(len(self.names) - len(kinds))
+    rows = [[f"{l}", name, "×".join(map(str, shape)), kind]
+            for l, (name, shape, kind) in enumerate(zip(self.names, self.shapes[1:], kinds), 1)]
+    head, curve = ["layer", "name", "shape", "decoder"], ""
+    if self.profiled is not None:
+        r2 = self.profiled.explained_variance.values
+        head, rows = [*head, "explained variance"], [[*row, f"{v:.3f}"] for row, v in zip(rows, r2)]
+        curve = curve_html(r2, "explained variance")
+    return f"<p>{html.escape(repr(self))}</p>{curve}{table_html([head, *rows])}"
 
 # %% ../nbs/08_cascade.ipynb #dc06486a
 @patch
