@@ -135,6 +135,26 @@ def by_touch(browser, base, pages):
         page.touchscreen.tap(box["x"] + .8*box["width"], box["y"] + box["height"]/2)
         assert shown(player) != before, "a tap on the slider changed nothing"
 
+def words(browser, base, pages):
+    "A word of the glossary shows its meaning to the mouse and to the keyboard, and leads to it"
+    said = set()
+    for p in pages: said |= set(re.findall(r'glossary.html#(word-[^"]+)"', Path(SITE, p).read_text(encoding="utf-8")))
+    wanted = set(re.findall(r'id="(word-[^"]+)"', Path(SITE, "glossary.html").read_text(encoding="utf-8")))
+    assert len(wanted) == 15 and said == wanted, f"no page explains {wanted - said}"
+    with opened(browser, base + "tutorials/read_a_phase_diagram.html", viewport=DESKTOP) as page:
+        word = page.locator("main a.word").first
+        meaning = word.get_attribute("data-meaning")
+        beside = lambda: word.evaluate("w => getComputedStyle(w, '::after').content")
+        assert meaning not in beside()
+        word.hover()
+        assert meaning in beside(), beside()
+        page.mouse.move(0, 0)
+        page.keyboard.press("Tab")
+        word.focus()
+        assert meaning in beside(), "the keyboard does not reach it"
+        page.keyboard.press("Enter")
+        page.wait_for_url("**/glossary.html#word-*")
+
 def search(browser, base, pages):
     "A name of the library is found and opened"
     with opened(browser, base + "index.html", viewport=DESKTOP) as page:
@@ -303,15 +323,56 @@ def computes(page):
     page.get_by_role("alert").filter(has_text="This takes 7.5 GB, and 4 GB are allowed").wait_for()
     set_numbers(page, width=300, depth=60)
 
+def takes_pictures(page):
+    "A picture of the reader's own joins the list, and comes back once the point is computed; what is none gets a sentence"
+    own = page.get_by_label("own picture")
+    own.set_input_files({"name": "notes.png", "mimeType": "image/png", "buffer": b"no picture"})
+    page.get_by_role("alert").filter(has_text="notes.png is no picture that can be read").wait_for()
+    picture = page.locator(".strip img").first.screenshot() # a digit, as a reader would have it on disk
+    set_numbers(page, width=80, depth=6, layer=6)
+    own.set_input_files({"name": "a <b>digit</b>.png", "mimeType": "image/png", "buffer": picture})
+    page.wait_for_function("document.querySelector('[name=image]').selectedOptions[0]?.textContent === 'a <b>digit</b>.png'")
+    assert page.locator(".strip img").count() == 1
+    page.get_by_role("button", name="Compute here").click()
+    page.locator(".strip img").nth(5).wait_for(timeout=60000)
+    assert page.locator(".strip img").count() == 7, "not every layer gives the picture back"
+    page.get_by_label("image", exact=True).select_option("0")
+    set_numbers(page, width=300, depth=60, layer=60)
+
+def gives_files(page):
+    "The picture is a PNG with the red lines, the table a CSV file with a row for each layer"
+    with page.expect_download() as picture: page.get_by_role("button", name="Save picture").click()
+    with page.expect_download() as table: page.get_by_role("button", name="Save table").click()
+    assert (picture.value.suggested_filename, table.value.suggested_filename) == ("cascade.png", "cascade.csv")
+    assert Path(picture.value.path()).read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
+    head, *rows = Path(table.value.path()).read_text(encoding="utf-8").splitlines()
+    assert head == "var_w,var_b,act,width,data,layer,explained_variance", head
+    assert len(rows) == 60 and rows[0].startswith(("1.25,", "1.4,")), rows[:2]
+
+def keeps_its_address(browser, page):
+    "The address holds the settings: it opens the same point in another window, and what it may not hold is passed over"
+    set_numbers(page, **{"σ_w²": 2.4, "layer": 17})
+    page.wait_for_url("**layer=17**")
+    address = page.url
+    for there, w in ((address, "2.4"), (address.replace("var_w=2.4", "var_w=much&act=None"), "1.76")):
+        with opened(browser, there, VOILA, viewport=PHONE) as other:
+            other.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
+            other.wait_for_function("w => document.querySelector('[type=number][name=var_w]').value === w && document.querySelector('[type=number][name=layer]').value === '17'", arg=w)
+            no_error(other)
+            narrow(other)
+            if ARGS.shots: other.screenshot(path=f"{ARGS.shots}/voila-phone.png", full_page=True)
+    set_numbers(page, **{"σ_w²": 1.3, "layer": 60})
+
 def explorer(browser, base, pages):
-    "The Explorer comes up under Voila, moves, computes, stops, says what is wrong, and leaves nothing running"
+    "The Explorer comes up under Voila, moves, computes, stops, takes pictures, gives files, keeps its address, and leaves nothing running"
     with voila() as (url, server):
         nobodys = left_alone(browser, url, server)
         start = time.time()
         with opened(browser, url, VOILA, viewport=DESKTOP) as page:
             page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
             print(f"up after {time.time() - start:.0f} s")
-            for check in (no_error, moves, stays_on_the_diagram, labels_apart, says_what_is_wrong, computes, no_error, narrow): check(page)
+            for check in (no_error, moves, stays_on_the_diagram, labels_apart, says_what_is_wrong, takes_pictures, gives_files, computes, no_error, narrow): check(page)
+            keeps_its_address(browser, page)
             accessible(page, ".cascade-explorer") # the rest of the page is styled by Voila
             if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/voila.png", full_page=True)
             culled(nobodys)
@@ -332,15 +393,15 @@ def saved_player():
 
 def some_notebooks(folder):
     "The Explorer's, and a player's, which was opened and not run"
-    for f in ("explorer.ipynb", "explorer.nc.gz"): shutil.copy(f"nbs/{f}", folder)
+    for f in ("explorer.ipynb", "explorer.nc.gz", "glossary.ipynb"): shutil.copy(f"nbs/{f}", folder)
     nb = json.loads(Path("nbs/explorer.ipynb").read_text(encoding="utf-8"))
     code = dict(cell_type="code", id="a", metadata={}, execution_count=None, outputs=[saved_player()], source=PLAYER)
     text = dict(cell_type="markdown", id="b", metadata={}, source="# Below\n\nThe player stands above.")
     Path(folder, "player.ipynb").write_text(json.dumps({**nb, "cells": [code, text]}), encoding="utf-8")
 
 @contextmanager
-def lab(disabled=()):
-    "The address of notebooks in JupyterLab, and a function that sets its theme; all its settings are gone with the block"
+def lab(disabled=(), options=()):
+    "The address of notebooks in JupyterLab, a function that sets its theme, and the notebooks' folder; all its settings are gone with the block"
     with tempfile.TemporaryDirectory() as tmp:
         settings, config, root = Path(tmp, "settings/@jupyterlab/apputils-extension"), Path(tmp, "config/labconfig"), Path(tmp, "root")
         for folder in (settings, config, root): folder.mkdir(parents=True)
@@ -348,9 +409,9 @@ def lab(disabled=()):
         (config/"page_config.json").write_text(json.dumps({"disabledExtensions": dict.fromkeys(disabled, True)}))
         some_notebooks(root)
         def theme(name): (settings/"themes.jupyterlab-settings").write_text(json.dumps({"theme": f"JupyterLab {name}"}))
-        options = ("--allow-root", "--IdentityProvider.token=", f"--ServerApp.root_dir={root}")
+        options = ("--allow-root", "--IdentityProvider.token=", f"--ServerApp.root_dir={root}", *options)
         places = dict(JUPYTERLAB_SETTINGS_DIR=f"{tmp}/settings", JUPYTERLAB_WORKSPACES_DIR=f"{tmp}/workspaces", JUPYTER_CONFIG_DIR=f"{tmp}/config")
-        with running("jupyterlab", *options, **places) as port: yield f"http://127.0.0.1:{port}/lab/tree/", theme
+        with running("jupyterlab", *options, **places) as port: yield f"http://127.0.0.1:{port}/lab/tree/", theme, root
 
 @contextmanager
 def notebook(browser, url):
@@ -412,7 +473,7 @@ def one_picture(page):
 
 def in_lab(browser, base, pages):
     "In JupyterLab, light and dark: Run All ends well, widgets keep their keys, and can be read"
-    with lab() as (url, theme):
+    with lab() as (url, theme, _):
         for colours in ("Light", "Dark"):
             theme(colours)
             with notebook(browser, f"{url}player.ipynb") as page:
@@ -433,9 +494,22 @@ def in_lab(browser, base, pages):
                 if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/lab-explorer-{colours}.png")
                 if colours == "Dark": keeps_its_keys(page, ".cascade-explorer :is(input, select, button)")
 
+def unchanged(browser, base, pages):
+    "JupyterLab writes a kernel's name and version into every notebook it opens; saved under the project's hook, the file is what it was"
+    hook = "--ContentsManager.pre_save_hook=nbdev.clean.clean_jupyter"
+    with lab(options=[hook]) as (url, _, root):
+        for name in ("explorer.ipynb", "glossary.ipynb"):
+            file = root/name
+            before = file.read_text(encoding="utf-8")
+            with notebook(browser, f"{url}{name}") as page:
+                page.locator(".jp-Notebook .jp-Cell").first.click()
+                page.keyboard.press("Control+s")
+                page.locator(".jp-mod-dirty").wait_for(state="detached", timeout=20000)
+            assert json.loads(file.read_text(encoding="utf-8")) == json.loads(before), f"opening and saving {name} changed it"
+
 def without_anywidget(browser, base, pages):
     "Where JupyterLab lacks anywidget, the output says what to install and where"
-    with lab(disabled=["anywidget"]) as (url, theme), notebook(browser, f"{url}explorer.ipynb") as page:
+    with lab(disabled=["anywidget"]) as (url, *_), notebook(browser, f"{url}explorer.ipynb") as page:
         run_all(page, ".jp-InputPrompt:text-is('[2]:')")
         page.locator(".cascade-needs", has_text="pip install anywidget").wait_for()
         if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/lab-needs.png")
@@ -451,7 +525,7 @@ def shots(browser, base, folder):
 
 def main():
     pages, failed = sorted(str(p.relative_to(SITE)) for p in Path(SITE).rglob("*.html")), 0
-    checks = [every_page, every_player, by_touch, search, without_kernel, explorer, in_lab, without_anywidget]
+    checks = [every_page, every_player, by_touch, words, search, without_kernel, explorer, in_lab, unchanged, without_anywidget]
     if ARGS.only: checks = [c for c in checks if c.__name__ == ARGS.only]
     with served(SITE) as base, sync_playwright() as p:
         browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
