@@ -10,6 +10,7 @@ from playwright.sync_api import sync_playwright
 FLAGS = "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split()
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 VOILA = ("https://cdn.jsdelivr.net/npm/@fortawesome/",) # what Voila's own page asks for; it does without
+PATIENCE = 180_000 # milliseconds; only what hangs is ended
 SHOTS = ("index", "cascade", "plot", "widgets", "explorer")
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -27,6 +28,7 @@ def served(folder):
 def opened(browser, url, allowed=(), **options):
     "A page, which must ask nobody but its own site (or `allowed`) and print no error"
     page, odd = browser.new_page(**options), []
+    page.set_default_timeout(PATIENCE)
     site = "/".join(url.split("/")[:3])
     for o in allowed: page.route(f"{o}**", lambda route: route.fulfill(body=""))
     page.on("request", lambda r: odd.append(f"request to {r.url[:200]}") if not r.url.startswith((site, site.replace("http", "ws", 1), "data:", "blob:", *allowed)) else None)
@@ -81,11 +83,11 @@ def maths(page):
     assert not page.locator(".math:not(:has(.katex))").count(), "maths that was not set"
 
 def accessible(page, part="body", contrast=None):
-    "axe-core finds nothing serious; colours, one style sheet's and slow to check, on a few pages"
+    "axe-core finds nothing; colours, one style sheet's and slow to check, on a few pages"
     colours = {"color-contrast": {"enabled": Path(page.url).stem in ("", *SHOTS) if contrast is None else contrast}}
     options = {"resultTypes": ["violations"], "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "rules": colours}
     result = Axe().run(page, context={"include": [[part]], "exclude": [[".katex"]]}, options=options).response
-    found = [f"{v['id']} ({v['impact']}) at {v['nodes'][0]['target']}, {len(v['nodes'])} times" for v in result["violations"] if v["impact"] in ("serious", "critical")]
+    found = [f"{v['id']} ({v['impact']}) at {v['nodes'][0]['target']}, {len(v['nodes'])} times" for v in result["violations"]]
     assert not found, "; ".join(found)
 
 def dark(page):
@@ -102,7 +104,7 @@ def narrow(page):
     assert wide <= PHONE["width"], f"{wide} pixels wide on a phone of {PHONE['width']}"
 
 def every_page(browser, base, pages):
-    "Pages ask nobody else, print no error, set their maths, describe their pictures, fit a phone, and axe-core finds nothing serious"
+    "Pages ask nobody else, print no error, set their maths, describe their pictures, fit a phone, and axe-core finds nothing"
     failed = []
     for p in pages:
         try:
@@ -172,7 +174,7 @@ def running(*command, **env):
     with socket.socket() as s: s.bind(("127.0.0.1", 0)); port = s.getsockname()[1]
     server = subprocess.Popen([sys.executable, "-m", *command, "--no-browser", f"--port={port}"], stderr=subprocess.DEVNULL, env={**os.environ, **env})
     try:
-        for _ in range(300):
+        for _ in range(1800): # a busy machine takes its time
             time.sleep(.1)
             with socket.socket() as s:
                 if not s.connect_ex(("127.0.0.1", port)): break
@@ -212,7 +214,7 @@ def stays_on_the_diagram(page):
     slider = page.locator("input[type=range][name=var_w]")
     for name, label, v in (("var_w", "σ_w²", 8), ("var_w", "σ_w²", .05), ("layer", "layer", 200), ("layer", "layer", 30)):
         page.get_by_label(f"{label}, as a number").fill(str(v))
-        if v != 30: page.locator(".beyond").filter(has_text=re.compile(f"{label} = {v} lies outside", re.I)).wait_for(timeout=5000)
+        if v != 30: page.locator(".beyond").filter(has_text=re.compile(f"{label} = {v} lies outside", re.I)).wait_for()
         inside = page.locator(".plane").evaluate("""p => [...p.children].every(line => {
             const [a, b] = [p.getBoundingClientRect(), line.getBoundingClientRect()];
             return b.left >= a.left - 1 && b.right <= a.right + 1 && b.top >= a.top - 1 && b.bottom <= a.bottom + 1;
@@ -281,9 +283,10 @@ def set_numbers(page, **values):
 def left_alone(browser, url, server):
     "A page is loaded anew and one is closed in the middle of a computation; the processes that then are nobody's"
     page = browser.new_page(viewport=DESKTOP)
+    page.set_default_timeout(PATIENCE)
     for leave in (page.reload, page.close):
         if leave == page.reload: page.goto(url)
-        page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
+        page.locator(".cascade-explorer .strip img").first.wait_for()
         before = below(server)
         set_numbers(page, width=1000, depth=200)
         page.get_by_role("button", name="Compute here").click()
@@ -306,7 +309,7 @@ def computes(page):
     set_numbers(page, width=90, depth=12)
     page.get_by_role("status").filter(has_text="Nothing is finished").wait_for()
     page.get_by_role("button", name="Compute here").click()
-    page.get_by_role("status").filter(has_text="of 12.").wait_for(timeout=60000)
+    page.get_by_role("status").filter(has_text="of 12.").wait_for()
     set_numbers(page, width=1000, depth=200)
     page.locator(".cost").filter(has_text=re.compile(r"about \d+ s and 2\.6 GB")).wait_for()
     page.get_by_role("button", name="Compute here").click()
@@ -334,7 +337,7 @@ def takes_pictures(page):
     page.wait_for_function("document.querySelector('[name=image]').selectedOptions[0]?.textContent === 'a <b>digit</b>.png'")
     assert page.locator(".strip img").count() == 1
     page.get_by_role("button", name="Compute here").click()
-    page.locator(".strip img").nth(5).wait_for(timeout=60000)
+    page.locator(".strip img").nth(5).wait_for()
     assert page.locator(".strip img").count() == 7, "not every layer gives the picture back"
     page.get_by_label("image", exact=True).select_option("0")
     set_numbers(page, width=300, depth=60, layer=60)
@@ -356,7 +359,7 @@ def keeps_its_address(browser, page):
     address = page.url
     for there, w in ((address, "2.4"), (address.replace("var_w=2.4", "var_w=much&act=None"), "1.76")):
         with opened(browser, there, VOILA, viewport=PHONE) as other:
-            other.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
+            other.locator(".cascade-explorer .strip img").first.wait_for()
             other.wait_for_function("w => document.querySelector('[type=number][name=var_w]').value === w && document.querySelector('[type=number][name=layer]').value === '17'", arg=w)
             no_error(other)
             narrow(other)
@@ -369,7 +372,7 @@ def explorer(browser, base, pages):
         nobodys = left_alone(browser, url, server)
         start = time.time()
         with opened(browser, url, VOILA, viewport=DESKTOP) as page:
-            page.locator(".cascade-explorer .strip img").first.wait_for(timeout=90000)
+            page.locator(".cascade-explorer .strip img").first.wait_for()
             print(f"up after {time.time() - start:.0f} s")
             for check in (no_error, moves, stays_on_the_diagram, labels_apart, says_what_is_wrong, takes_pictures, gives_files, computes, no_error, narrow): check(page)
             keeps_its_address(browser, page)
@@ -417,9 +420,10 @@ def lab(disabled=(), options=()):
 def notebook(browser, url):
     "A notebook open in JupyterLab, whose kernel waits"
     page = browser.new_page(viewport=DESKTOP)
+    page.set_default_timeout(PATIENCE)
     page.goto(f"{url}?reset")
-    page.locator(".jp-Notebook .jp-Cell").first.wait_for(timeout=60000)
-    page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for(timeout=60000)
+    page.locator(".jp-Notebook .jp-Cell").first.wait_for()
+    page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for()
     page.wait_for_timeout(500)
     try: yield page
     finally: page.close()
@@ -429,8 +433,8 @@ def run_all(page, until):
     page.locator(".jp-Notebook .jp-Cell").first.click()
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.get_by_text("Run All Cells", exact=True).click()
-    page.locator(until).first.wait_for(timeout=90000)
-    page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for(timeout=60000)
+    page.locator(until).first.wait_for()
+    page.get_by_text(re.compile(r"Python 3.*\| Idle")).wait_for()
 
 def keeps_its_keys(page, fields):
     "No key pressed on a field of a widget reaches the notebook, which would fold, make raw or delete the cell; arrows move the sliders"
@@ -504,7 +508,7 @@ def unchanged(browser, base, pages):
             with notebook(browser, f"{url}{name}") as page:
                 page.locator(".jp-Notebook .jp-Cell").first.click()
                 page.keyboard.press("Control+s")
-                page.locator(".jp-mod-dirty").wait_for(state="detached", timeout=20000)
+                page.locator(".jp-mod-dirty").wait_for(state="detached")
             assert json.loads(file.read_text(encoding="utf-8")) == json.loads(before), f"opening and saving {name} changed it"
 
 def without_anywidget(browser, base, pages):

@@ -388,7 +388,7 @@ def picture(self:Explorer,
     if image < SHOWN: return x[image]
     channels, height, width = x.shape[1:]
     own = self.mine[image - SHOWN][1].convert("L" if channels == 1 else "RGB")
-    pixels = np.array(ImageOps.fit(own, (width, height))).reshape(height, width, channels)
+    pixels = np.array(ImageOps.fit(own, (width, height), Image.Resampling.BOX)).reshape(height, width, channels)
     return torch.from_numpy(np.moveaxis(pixels, -1, 0)/255).float()
 
 # %% ../nbs/16_widgets.ipynb #80b3b5b3
