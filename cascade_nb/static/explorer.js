@@ -99,10 +99,8 @@ function saveTable(model) {
 }
 
 // Where the widget is the page, as in the app, the page's address holds the settings
-const IN_LAB = ".jp-LabShell, .jp-NotebookShell, #jp-main-dock-panel";
-
 function address(model, go) {
-  if (document.querySelector(IN_LAB)) return;
+  if (!("voila" in document.body.dataset)) return; // JupyterLab's address is its own
   const allowed = f => v => f.options ? f.options.some(([o]) => String(o) === v) : v !== "" && !isNaN(v);
   const asked = new URLSearchParams(location.search);
   const given = model.get("fields").filter(f => asked.has(f.name) && allowed(f)(asked.get(f.name))).map(f => [f.name, read(asked.get(f.name))]);
