@@ -297,8 +297,8 @@ def left_alone(browser, url, server):
     return below(server)
 
 def culled(processes):
-    "Within two minutes nothing is left of them"
-    for _ in range(240):
+    "Within some minutes nothing is left of them"
+    for _ in range(480):
         left = [p for p in processes if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
         if not left: return
         time.sleep(.5)
