@@ -51,7 +51,7 @@ class Cascade:
         self.layers, self.train = layers, train
         self.inputs, self.relative = inputs, relative
         self.decoders = [] # of layers 1, 2, …, once fitted
-        self.profiled = None # what `profile` gave last
+        self.profiled = {} # what `profile` gave last
 
     def __repr__(self):
         state = f"fitted on {len(self.names)} layers" if self.decoders else "not fitted"
@@ -498,7 +498,7 @@ def _repr_html_(self:Cascade):
     rows = [[f"{l}", name, "×".join(map(str, shape)), kind]
             for l, (name, shape, kind) in enumerate(zip(self.names, self.shapes[1:], kinds), 1)]
     head, curve = ["layer", "name", "shape", "decoder"], ""
-    if self.profiled is not None:
+    if "explained_variance" in self.profiled:
         r2 = self.profiled.explained_variance.values
         head, rows = [*head, "explained variance"], [[*row, f"{v:.3f}"] for row, v in zip(rows, r2)]
         curve = curve_html(r2, "explained variance")

@@ -350,7 +350,8 @@ def _fields(self:Explorer):
     deepest = max(v.sizes["layer"] for v in self.known.values())
     most = dict(var_w=max(k.var_w for k in self.known), var_b=.5, layer=deepest, depth=deepest, width=1000)
     numbers = [dict(name=k, label=label, min=lo, max=most[k], step=step) for k, (label, lo, _, step) in RANGES.items()]
-    choices = {"act": sorted({k.act for k in self.known} | set(ACTS)), "data": list(self.images), "image": range(SHOWN + len(self.mine))}
+    acts, images = sorted({k.act for k in self.known} | set(ACTS)), range(SHOWN + len(self.mine))
+    choices = {"act": acts, "data": list(self.images), "image": images}
     labels = {"act": "activation", "data": "images", "image": "image"}
     own = {SHOWN + i: name for i, (name, _) in enumerate(self.mine)}
     lists = [dict(name=k, label=labels[k], options=[[o, own.get(o, str(o))] for o in v]) for k, v in choices.items()]
@@ -487,7 +488,8 @@ def _work(self:Explorer, place, depth, cost):
     more = torch.stack(more) if more else None
     answer, theirs = spawn.Pipe(duplex=False)
     process = spawn.Process(target=_elsewhere(), args=(theirs, few, place.act), daemon=True,
-                            kwargs=dict(depth=depth, width=place.width, var_w=place.var_w, var_b=place.var_b, more=more))
+                            kwargs=dict(depth=depth, width=place.width, var_w=place.var_w, var_b=place.var_b,
+                                        more=more))
     mine = lambda: self.job is not None and self.job.is_current()
     process.start()
     theirs.close()

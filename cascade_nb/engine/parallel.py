@@ -122,8 +122,8 @@ def watched(
     progress:bool=True, # show a bar
 ) -> Iterator: # of the same
     "The steps, and a bar beside them"
-    off = {} if progress and bar_is_seen() else {"disable": True}
-    with closing(steps), tqdm(total=total, desc=what, unit=unit, leave=False, delay=DELAY, **off) as bar:
+    hidden = {} if progress and bar_is_seen() else {"disable": True}
+    with closing(steps), tqdm(total=total, desc=what, unit=unit, leave=False, delay=DELAY, **hidden) as bar:
         for step in steps:
             yield step
             bar.update()
