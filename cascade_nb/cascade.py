@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['COMPOSED', 'PROBE', 'ALIKE', 'SCALED', 'TINY', 'DEAD', 'PATIENCE', 'COMPUTED', 'CHUNK', 'Cascade', 'device_of',
-           'on_device', 'composed', 'as_profile', 'nearest_rows']
+           'on_device', 'composed', 'as_profile', 'curve_html', 'nearest_rows']
 
 # %% ../nbs/08_cascade.ipynb #c430fe4e
-import json, math, os, warnings
+import html, json, math, os, warnings
 from collections import deque
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from .guard import BadInput, Names, Seed, check_name, checked, untouched, unwrapped
 from .data import Batch, Batches, Inputs, input_batches, inputs_of, is_whole
 from .graph import fingerprint
-from .layers import check_tensor, layer_reader
+from .layers import check_tensor, layer_reader, table_html
 from .decoders import SOLVERS, Decoder, check_inputs, check_noise, decoder_class, kind_of, learner
 from .entropy import SCORES, Seen, correlation, dot_sums, score_columns
 from .engine.chains import TRIM, LowRank, reduces_rank_at, truncated
 from .engine.memory import STACK_BYTES, batch_rows, rows_within
-from .engine.parallel import Inline, one_thread, worker_count, worker_pool
+from .engine.parallel import Inline, one_thread, watched, worker_count, worker_pool
 from .engine.products import matrix_product
 
 # %% ../nbs/08_cascade.ipynb #5db0d333
@@ -52,6 +52,7 @@ class Cascade:
         self.layers, self.train = layers, train
         self.inputs, self.relative = inputs, relative
         self.decoders = [] # of layers 1, 2, …, once fitted
+        self.profiled = {} # what `profile` gave last
 
     def __repr__(self):
         state = f"fitted on {len(self.names)} layers" if self.decoders else "not fitted"
@@ -268,8 +269,14 @@ def _averaged(self:Cascade, it):
 
 # %% ../nbs/08_cascade.ipynb #ddda0976
 @patch
-def _fitting(self:Cascade, ready):
-    "Fit and yield, layer by layer: the whole chain from there where decoders compose, else the one decoder"
+def _fitting(self:Cascade, ready, progress):
+    "Fit and yield, layer by layer, with bars"
+    batches = watched((b for b in ready), None, "batches read", "batch", progress)
+    return watched(self._fitted(batches), len(self.names), "layers fitted", "layer", progress)
+
+@patch
+def _fitted(self:Cascade, ready):
+    "Yield the whole chain from there where decoders compose, else the one decoder of each layer"
     inputs = self._averaged(ready)
     if not self.composes:
         with closing(self._decoders(inputs)) as steps: yield from (d for d, _ in steps)
@@ -286,10 +293,11 @@ def _fitting(self:Cascade, ready):
 def fit(self:Cascade,
     # what the network takes, or batches of it; some 4,000 inputs are enough for ridge
     x:Batches,
+    progress:bool=True, # show a bar where it takes more than a moment
 ) -> Cascade: # itself
     "Fit every layer's decoder on what `net` makes of `x`"
     ready = self._ready(x)
-    with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready)) as decoders:
+    with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready, progress)) as decoders:
         self.decoders = list(decoders)
     return self
 
@@ -367,12 +375,13 @@ def _stack(decoders, parents, acts):
 
 # %% ../nbs/08_cascade.ipynb #794b6fd7
 @patch
-def _through_stack(self:Cascade, x, decoders):
+def _through_stack(self:Cascade, x, decoders, progress):
     "The same where decoders do not compose, inputs side by side and in bounded memory"
     decoders, sums, backs, n = list(decoders), [], [], self.workers
     per = min(-(-len(x)//n), rows_within(STACK_BYTES, (n, max(map(math.prod, self.shapes)), len(self.names))))
     # parts as large as in the fit, since a batch may be normalised by its own statistics
-    for part in self._parts(x, -(-len(x)//self._batch())):
+    k = -(-len(x)//self._batch())
+    for part in watched(self._parts(x, k), k, "inputs taken back", "batch", progress):
         acts = [a for a, in self.reader.walk([part])][1:]
         sums.append([dot_sums(a) for a in acts])
         with worker_pool(n) if n > 1 else nullcontext(Inline()) as pool:
@@ -380,18 +389,19 @@ def _through_stack(self:Cascade, x, decoders):
     yield from zip(map(correlation, zip(*sums)), torch.cat(backs, 1).view(len(self.names), len(x), *self.shape))
 
 @patch
-def _reconstructions(self:Cascade, x, decoders):
+def _reconstructions(self:Cascade, x, decoders, progress):
     "Yield (correlation, reconstruction) of layers 1, 2, …"
-    return self._through_chains(x, decoders) if self.composes else self._through_stack(x, decoders)
+    if not self.composes: return self._through_stack(x, decoders, progress)
+    return watched(self._through_chains(x, decoders), len(self.names), "layers measured", "layer", progress)
 
 # %% ../nbs/08_cascade.ipynb #62ff0ddf
 @patch
-def _returned(self:Cascade, x):
+def _returned(self:Cascade, x, progress):
     "Layer 0 as it came back, (L, batch, *shape)"
     self.check_fitted()
     x = self.given(x)
     with self._precise(), self._quiet(), untouched(self.net, self.train):
-        back = [r for _, r in self._reconstructions(x, self.decoders)]
+        back = [r for _, r in self._reconstructions(x, self.decoders, progress)]
     rest = self.mean.expand(len(x), *self.shape)
     return torch.stack(back + [rest]*(len(self.names) - len(back)))
 
@@ -399,9 +409,10 @@ def _returned(self:Cascade, x):
 @checked
 def reconstruct(self:Cascade,
     x:Batch, # a batch of what the network takes
+    progress:bool=True, # show a bar where it takes more than a moment
 ) -> Tensor|dict: # (L, batch, *shape), layers 1..L; where several tensors go in, name of an input → such a tensor
     "`x` as it comes back from every layer; the mean of the training inputs where the signal has died"
-    back = self._returned(x)
+    back = self._returned(x, progress)
     if self.origin.whole and not self.named: return back
     found = {k: t.unflatten(0, back.shape[:2]) for k, t in self.origin.by_name(back.flatten(0, 1)).items()}
     return found if self.named else found.popitem()[1]
@@ -434,11 +445,11 @@ def as_profile(
 
 # %% ../nbs/08_cascade.ipynb #f2bc50b3
 @patch
-def _profiled(self:Cascade, x, decoders):
+def _profiled(self:Cascade, x, decoders, progress):
     "The profile through these decoders"
     with self._precise(), self._quiet(), untouched(self.net, self.train):
-        columns = score_columns(_seen(self.reader.layer_0(x), self, self._reconstructions(x, decoders)),
-                                len(self.names))
+        layers = self._reconstructions(x, decoders, progress)
+        columns = score_columns(_seen(self.reader.layer_0(x), self, layers), len(self.names))
     settings = dict(solver=self.solver, noise=self.noise, solver_seed=self.seed,
                     samples=len(x)) | ({"relative": 1} if self.relative else {})
     return as_profile(columns, len(self.names), settings)
@@ -447,10 +458,12 @@ def _profiled(self:Cascade, x, decoders):
 @checked
 def profile(self:Cascade,
     x:Batch, # at least two inputs that the decoders have not seen
+    progress:bool=True, # show a bar where it takes more than a moment
 ) -> xr.Dataset: # over `layer`
     "How much of `x` comes back from each layer"
     self.check_fitted()
-    return self._profiled(self.given(x), self.decoders)
+    self.profiled = self._profiled(self.given(x), self.decoders, progress)
+    return self.profiled
 
 # %% ../nbs/08_cascade.ipynb #5db3ab95
 @patch
@@ -458,13 +471,45 @@ def profile(self:Cascade,
 def fit_profile(self:Cascade,
     x:Batches, # what the network takes, or batches of it
     x_test:Batch, # at least two inputs to measure on
+    progress:bool=True, # show a bar where it takes more than a moment
 ) -> xr.Dataset: # over `layer`
     "The profile alone: fit and measure in one walk, keep no decoder"
     ready = self._ready(x)
     x_test = self.given(x_test)
-    with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready)) as decoders:
+    with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready, progress)) as decoders:
         if not self.reader.lazy: decoders = list(decoders) # a fit must not run inside a pass
-        return self._profiled(x_test, decoders)
+        return self._profiled(x_test, decoders, False)
+
+# %% ../nbs/08_cascade.ipynb #b308d946
+def curve_html(
+    values:np.ndarray, # from 0 to 1, one a layer
+    what:str, # what they are
+    size:tuple=(320, 90), # pixels across and down
+) -> str: # an SVG picture with a text, in the page's own colour
+    "A small curve"
+    w, h = size
+    at = " ".join(f"{w*i/max(len(values) - 1, 1):.1f},{h*(1 - min(max(v, 0), 1)):.1f}" for i, v in enumerate(values))
+    text = f"{what}: {values[0]:.2f} in layer 1, {values[-1]:.2f} in layer {len(values)}"
+    return (f'<figure style="margin:0"><svg viewBox="-2 -2 {w + 4} {h + 4}" width="{w}" role="img" aria-label="{text}">'
+            f'<path d="M0 0V{h}H{w}" fill="none" stroke="currentColor" opacity=".5"/>'
+            f'<polyline points="{at}" fill="none" stroke="currentColor" stroke-width="2"/></svg>'
+            f'<figcaption>{text}</figcaption></figure>')
+
+# %% ../nbs/08_cascade.ipynb #ad41b723
+@patch
+def _repr_html_(self:Cascade):
+    "The curve of the last profile, and the layers"
+    if not self.decoders: return f"<p>{html.escape(repr(self))}</p>"
+    kinds = [type(d).__name__ for d in self.decoders]
+    kinds += ["nothing comes back"]*(len(self.names) - len(kinds))
+    rows = [[f"{l}", name, "×".join(map(str, shape)), kind]
+            for l, (name, shape, kind) in enumerate(zip(self.names, self.shapes[1:], kinds), 1)]
+    head, curve = ["layer", "name", "shape", "decoder"], ""
+    if "explained_variance" in self.profiled:
+        r2 = self.profiled.explained_variance.values
+        head, rows = [*head, "explained variance"], [[*row, f"{v:.3f}"] for row, v in zip(rows, r2)]
+        curve = curve_html(r2, "explained variance")
+    return f"<p>{html.escape(repr(self))}</p>{curve}{table_html([head, *rows])}"
 
 # %% ../nbs/08_cascade.ipynb #dc06486a
 @patch
@@ -567,7 +612,7 @@ def read_tokens(self:Cascade,
     x:Batch, # a batch of what the network takes
 ) -> Tensor|dict: # (L, batch, tokens) int64, layers 1..L; where several inputs are looked up, name → such a tensor
     "The nearest words of what comes back from every layer"
-    back, weights, found = self._returned(x), dict(self.net.named_parameters()), {}
+    back, weights, found = self._returned(x, True), dict(self.net.named_parameters()), {}
     mean = self.origin.pieces(self.mean[None])
     for p, m, t in zip(self.origin.parts, mean, self.origin.pieces(back.flatten(0, 1))):
         if not p.table: continue

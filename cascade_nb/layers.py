@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['SKIPPED', 'BESIDE', 'PLAIN', 'COLUMNS', 'ROWS', 'BATCHES', 'sites_of', 'kind', 'decoder_text', 'Read', 'formed',
-           'Origin', 'Trace', 'check_tensor', 'check_batch', 'trace_layers', 'finite', 'HookReader', 'autocast_state',
-           'Segment', 'is_tower', 'tower_segments', 'traced_segments', 'SegmentReader', 'layer_reader']
+           'Origin', 'Trace', 'table_html', 'check_tensor', 'check_batch', 'trace_layers', 'finite', 'HookReader',
+           'autocast_state', 'Segment', 'is_tower', 'tower_segments', 'traced_segments', 'SegmentReader',
+           'layer_reader']
 
 # %% ../nbs/05_layers.ipynb #d17f01b5
 import itertools, math
@@ -385,14 +386,24 @@ class Trace:
     def shapes(self) -> list: return [self.shape, *(r.shape for r in self.reads)]
 
 # %% ../nbs/05_layers.ipynb #521ef6e8
-ROWS = 60 # a longer table is cut in the middle
+ROWS = 60 # a longer table is cut in the middle, or folded
 
 def _cells(rows):
     "Rows of strings, the first the header"
     text = lambda v: f"{v:,}" if isinstance(v, int) else "×".join(map(str, v)) if isinstance(v, tuple) else str(v)
-    cells = [[text(r[c]) for c in COLUMNS] for r in rows]
-    if len(cells) > ROWS: cells = [*cells[:ROWS//2], ["…"]*len(COLUMNS), *cells[-ROWS//2:]]
-    return [list(COLUMNS), *cells]
+    return [list(COLUMNS), *([text(r[c]) for c in COLUMNS] for r in rows)]
+
+def table_html(
+    rows:list, # of rows of strings, the first the header
+) -> str: # HTML; where there are more than `ROWS` rows, all but the first half of `ROWS` are folded
+    "A table in a notebook"
+    line = lambda row, tag: "<tr>" + "".join(f"<{tag} style='text-align:left'>{escape(c)}</{tag}>"
+                                             for c in row) + "</tr>"
+    head, *body = rows
+    table = lambda some: f"<table>{line(head, 'th')}{''.join(line(r, 'td') for r in some)}</table>"
+    if len(body) <= ROWS: return table(body)
+    seen, folded = body[:ROWS//2], body[ROWS//2:]
+    return f"{table(seen)}<details><summary>{len(folded)} more rows</summary>{table(folded)}</details>"
 
 def _remarks(trace):
     "Lines about what goes in, where that is not one tensor of numbers"
@@ -404,18 +415,16 @@ def _remarks(trace):
 
 @patch
 def __repr__(self:Trace):
-    cells = _cells(self.rows)
+    head, *body = _cells(self.rows)
+    if len(body) > ROWS: body = [*body[:ROWS//2], ["…"]*len(COLUMNS), *body[-ROWS//2:]]
+    cells = [head, *body]
     wide = [max(map(len, c)) for c in zip(*cells)]
     lines = ["  ".join(c.ljust(n) for c, n in zip(row, wide)).rstrip() for row in cells]
     return "\n".join(lines + _remarks(self))
 
 @patch
 def _repr_html_(self:Trace):
-    line = lambda row, tag: "<tr>" + "".join(f"<{tag} style='text-align:left'>{escape(c)}</{tag}>"
-                                             for c in row) + "</tr>"
-    head, *body = _cells(self.rows)
-    table = "<table>" + line(head, "th") + "".join(line(r, "td") for r in body) + "</table>"
-    return table + "".join(f"<p>{escape(o)}</p>" for o in _remarks(self))
+    return table_html(_cells(self.rows)) + "".join(f"<p>{escape(o)}</p>" for o in _remarks(self))
 
 # %% ../nbs/05_layers.ipynb #be4b804c
 def _canonical(rec, name):

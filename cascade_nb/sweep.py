@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from tqdm.auto import tqdm
 from .cascade import COMPUTED
 from .entropy import SCORES
-from .engine.parallel import cores, one_thread, reentrant_lock
+from .engine.parallel import cores, no_bars, one_thread, reentrant_lock
 from .graph import fingerprint
 from .cascade import Cascade
 from .data import Data
@@ -159,7 +159,7 @@ def at_point(
 ) -> tuple|str: # (fingerprint, columns), or the text of what went wrong
     "Build and measure one point"
     try:
-        with one_thread(): # around the builder too, so that processes do not compete for cores
+        with one_thread(), no_bars(): # around the builder too, so that processes do not compete for cores
             return _measured(job, make_net, tasks[job.data])
     except BadInput as e: return f"{_point_text(job.args)}: {e}"
     except Exception as e: return f"{_point_text(job.args)}: {type(e).__name__}: {e}"

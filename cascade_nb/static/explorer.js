@@ -5,20 +5,24 @@ const numberField = f =>
    <input type="number" aria-label="${f.label}, as a number" name="${f.name}" step="any">`;
 const choiceField = f =>
   `<label for="${f.id}">${f.label}</label>
-   <select id="${f.id}" name="${f.name}">${f.options.map(([v, t]) => `<option value="${v}">${t}</option>`).join("")}</select>`;
+   <select id="${f.id}" name="${f.name}"></select>`;
 const buttons = `<button type="button" name="compute">Compute here</button> <button type="button" name="stop">Stop</button> <progress max="1" aria-label="Progress"></progress> <span class="cost"></span>`;
+const own = id => `<label for="${id}-own">own picture</label> <input type="file" id="${id}-own" name="own" accept="image/*" multiple>`;
+const files = `<button type="button" name="picture">Save picture</button> <button type="button" name="table">Save table</button>`;
 const read = text => (text === "" ? null : isNaN(text) ? text : +text);
 const percent = x => `${100 * x}%`;
 
 function form(model, el, go) {
   const fields = model.get("fields").map(f => `<div>${f.options ? choiceField(f) : numberField(f)}</div>`);
-  el.innerHTML = fields.join("") + `<div>${buttons}</div>`;
+  el.innerHTML = fields.join("") + `<div>${own(model.get("fields")[0].id)}</div><div>${buttons}</div><div>${files}</div>`;
   // JupyterLab would take the keys (r makes the cell raw, d d deletes it), unless the element that has the focus says no
   for (const i of el.elements) i.dataset.lmSuppressShortcuts = "true";
   const $ = q => el.querySelector(q);
   el.onsubmit = e => e.preventDefault();
-  el.oninput = e => go({ [e.target.name]: read(e.target.value) });
-  for (const b of el.querySelectorAll("button")) b.onclick = () => model.send({ asked: b.name, controls: model.get("controls") });
+  el.oninput = e => e.target.type === "file" ? send(model, e.target) : go({ [e.target.name]: read(e.target.value) });
+  el.elements.picture.onclick = () => savePicture(model);
+  el.elements.table.onclick = () => saveTable(model);
+  for (const b of [el.elements.compute, el.elements.stop]) b.onclick = () => model.send({ asked: b.name, controls: model.get("controls") });
   const put = () => {
     const controls = model.get("controls");
     for (const i of el.elements) {
@@ -26,6 +30,10 @@ function form(model, el, go) {
       if (i.type === "range" && typeof controls[i.name] !== "number") continue; // an emptied field leaves its slider where it was
       if (i !== document.activeElement || i.type === "range") i.value = controls[i.name];
     }
+  };
+  const options = () => {
+    for (const f of model.get("fields").filter(f => f.options)) el.elements[f.name].replaceChildren(...f.options.map(([v, t]) => new Option(t, v)));
+    put();
   };
   const busy = () => {
     el.elements.compute.disabled = model.get("busy");
@@ -36,10 +44,72 @@ function form(model, el, go) {
   const progress = () => { $("progress").value = model.get("progress"); };
   const cost = () => { $(".cost").textContent = model.get("cost"); };
   model.on("change:controls", put);
+  model.on("change:fields", options);
   model.on("change:busy", busy);
   model.on("change:progress", progress);
   model.on("change:cost", cost);
-  for (const draw of [put, busy, progress, cost]) draw();
+  for (const draw of [options, busy, progress, cost]) draw();
+}
+
+// Pictures of the reader's own, made small here; the kernel gives them the size that its networks take
+async function send(model, field) {
+  for (const file of field.files) {
+    const message = { asked: "picture", controls: model.get("controls"), name: file.name, url: "" };
+    try {
+      const image = await createImageBitmap(file), scale = Math.min(1, 256 / Math.max(image.width, image.height));
+      const canvas = Object.assign(document.createElement("canvas"), { width: Math.max(1, scale * image.width), height: Math.max(1, scale * image.height) });
+      canvas.getContext("2d").drawImage(image, 0, 0, canvas.width, canvas.height);
+      message.url = canvas.toDataURL("image/png");
+    } catch { /* the kernel says that it is no picture */ }
+    model.send(message);
+  }
+  field.value = "";
+}
+
+function save(name, href) {
+  const link = Object.assign(document.createElement("a"), { download: name, href });
+  link.click();
+}
+
+async function savePicture(model) {
+  const d = model.get("diagram"), c = model.get("controls"), image = new Image();
+  image.src = d.url;
+  await image.decode();
+  const canvas = Object.assign(document.createElement("canvas"), { width: image.naturalWidth, height: image.naturalHeight });
+  const pen = canvas.getContext("2d"), [left, top, width, height] = d.box.map((share, i) => share * (i % 2 ? canvas.height : canvas.width));
+  const share = (v, [least, most]) => (Math.min(Math.max(v, least), most) - least) / (most - least);
+  pen.drawImage(image, 0, 0);
+  pen.strokeStyle = "#e4002b";
+  pen.lineWidth = 2;
+  const line = (...corners) => { pen.beginPath(); for (const [x, y] of corners) pen.lineTo(x, y); pen.stroke(); };
+  const x = left + width * share(c.var_w, d.x), y = top + height * (1 - share(c.layer, d.y));
+  line([x, top], [x, top + height]);
+  line([left, y], [left + width, y]);
+  save("cascade.png", canvas.toDataURL("image/png"));
+}
+
+function saveTable(model) {
+  const { place, profile } = model.get("view"), values = profile.values ?? [];
+  const head = [...Object.keys(place), "layer", "explained_variance"];
+  const rows = values.map((v, i) => [...Object.values(place), i + 1, v]);
+  const quoted = v => /[",\n]/.test(v) ? `"${String(v).replaceAll('"', '""')}"` : v;
+  const url = URL.createObjectURL(new Blob([[head, ...rows].map(r => r.map(quoted).join(",")).join("\n") + "\n"], { type: "text/csv" }));
+  save("cascade.csv", url);
+  setTimeout(() => URL.revokeObjectURL(url), 10000);
+}
+
+// Where the widget is the page, as in the app, the page's address holds the settings
+function address(model, go) {
+  if (!("voila" in document.body.dataset)) return; // JupyterLab's address is its own
+  const allowed = f => v => f.options ? f.options.some(([o]) => String(o) === v) : v !== "" && !isNaN(v);
+  const asked = new URLSearchParams(location.search);
+  const given = model.get("fields").filter(f => asked.has(f.name) && allowed(f)(asked.get(f.name))).map(f => [f.name, read(asked.get(f.name))]);
+  if (given.length) go(Object.fromEntries(given));
+  model.on("change:controls", () => {
+    const query = new URLSearchParams(location.search);
+    for (const [k, v] of Object.entries(model.get("controls"))) if (v !== null) query.set(k, v);
+    history.replaceState(history.state, "", `?${query}`);
+  });
 }
 
 function diagram(model, el, go) {
@@ -113,6 +183,7 @@ function render({ model, el }) {
     model.set("controls", { ...model.get("controls"), ...change });
     model.save_changes();
   };
+  address(model, go);
   form(model, $("form"), go);
   diagram(model, $(".diagram"), go);
   profile(model, $(".profile"));
