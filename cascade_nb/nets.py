@@ -317,10 +317,6 @@ def _stem(channels, in_channels):
     convs = [conv3x3(n, channels, stride=s) for n,s in ((in_channels, 1), (channels, 2), (channels, 2))]
     return [m for conv in convs for m in (conv, nn.Tanh())]
 
-def _on_25(channels):
-    "A convolution from 7×7 to 5×5 positions, tanh, padded circularly to 7×7"
-    return [skip_init(nn.Conv2d, channels, channels, kernel_size=3), nn.Tanh(), nn.CircularPad2d(1)]
-
 def _mean_head(channels, n_out):
     return [nn.AvgPool2d(5), nn.Flatten(), skip_init(nn.Linear, channels, n_out, bias=False), nn.Tanh()]
 
@@ -335,19 +331,21 @@ def paper_cnn(
 ) -> nn.Sequential: # takes (batch, `in_channels`, 28, 28), gives tanh outputs (batch, `n_out`)
     "The convolutional network of the authors' code (arXiv:2406.12916)"
     [depth], [channels] = whole(3, depth=depth), whole(channels=channels)
-    body = [m for _ in range(depth - 3) for m in _on_25(channels)]
+    kinds = {"padding": 0}, {"padding": 1, "padding_mode": "circular"} # of the fourth convolution, and of the others
+    convs = [skip_init(nn.Conv2d, channels, channels, kernel_size=3, **kinds[i > 0]) for i in range(depth - 3)]
+    body = [m for conv in convs for m in (conv, nn.Tanh())]
     net = nn.Sequential(*_stem(channels, in_channels), *body, *_mean_head(channels, n_out))
     return init_normal_(net, var_w, var_b, seed)
 
 # %% ../nbs/02_nets.ipynb #0e750007
 class PaperBlock(nn.Module):
-    "Two convolutions on 25 positions with a skip; the last tanh comes after the sum"
+    "Two convolutions from 7×7 to 5×5 positions, padded to 7×7, with a skip; the last tanh comes after the sum"
     def __init__(self,
         channels:int, # channels in and out
     ):
         super().__init__()
-        conv, _, pad = _on_25(channels)
-        self.body = nn.Sequential(*_on_25(channels), conv, pad)
+        conv, around = partial(skip_init, nn.Conv2d, channels, channels, kernel_size=3), nn.CircularPad2d(1)
+        self.body = nn.Sequential(conv(), around, nn.Tanh(), conv(), around)
         self.act = nn.Tanh()
 
     def forward(self,
