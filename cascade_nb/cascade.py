@@ -24,7 +24,7 @@ from .guard import BadInput, Names, Seed, check_name, checked, untouched, unwrap
 from .data import Batch, Batches, Inputs, input_batches, inputs_of, is_whole
 from .graph import fingerprint
 from .layers import check_tensor, layer_reader, table_html
-from .decoders import SOLVERS, Decoder, check_inputs, check_noise, decoder_class, kind_of, learner
+from .decoders import SOLVERS, Decoder, check_inputs, check_noise, decoder_class, kind_of, learner, to_undo
 from .entropy import SCORES, Seen, correlation, dot_sums, score_columns
 from .engine.chains import TRIM, LowRank, reduces_rank_at, truncated
 from .engine.memory import STACK_BYTES, batch_rows, rows_within
@@ -131,7 +131,8 @@ def _with_last(groups):
 @patch
 def _decoders(self:Cascade, inputs):
     "Yield each layer's decoder, and the activations of the layer as the last group has them"
-    learners = [learner(*pair, self.solver, self.floor, self.seed + l) for l, pair in enumerate(self._pairs())]
+    learners = [learner(*pair, self.solver, self.floor, self.seed + l, undo=to_undo(modules))
+                for l, (pair, modules) in enumerate(zip(self._pairs(), self.reader.modules))]
     n, running = self.workers if self.reader.lazy else 0, deque()
     with worker_pool(n) if n else nullcontext(Inline()) as pool:
         for group, last in _with_last(self.reader.groups(inputs)):
@@ -420,7 +421,7 @@ def reconstruct(self:Cascade,
 # %% ../nbs/08_cascade.ipynb #2c91b51a
 def _seen(x, cascade, steps):
     "Yield each layer as a score sees it, until the signal is dead"
-    dead = _DeadLayers(cascade.straight)
+    dead = _DeadLayers(cascade.straight and SOLVERS[cascade.solver].linear)
     for correlation, recon in steps:
         seen = Seen(x, recon, cascade.mean, correlation) # the mean is known once the fit has begun
         yield seen

@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['SCORES', 'RULES', 'as_distribution', 'FloatBatch', 'Profile', 'column_of', 'relative_entropy', 'differential_entropy',
-           'explained_variance', 'dot_sums', 'correlation', 'Seen', 'Score', 'score_columns', 'information_cutoff',
-           'paper_cutoff', 'cutoff']
+           'explained_variance', 'dot_sums', 'correlation', 'Seen', 'Score', 'last_kept', 'score_columns',
+           'information_cutoff', 'walk_back', 'paper_cutoff', 'differential_cutoff', 'cutoff']
 
 # %% ../nbs/07_entropy.ipynb #adef9e46
 import math
@@ -86,7 +86,7 @@ def differential_entropy(
     "Mean over pixels of the Gaussian entropy of their spread over the batch"
     if len(recon) < 2: raise BadInput("differential entropy compares images with each other: give at least 2")
     p = as_distribution(recon)
-    s = (p - p.mean(0)).square().mean(0).sqrt().clamp_min(float(floor))
+    s = ((p - p.mean(0)).square().sum(0)/(len(p) - 1)).sqrt().clamp_min(float(floor))
     return (.5*math.log(2*math.pi*math.e) + s.log()).mean().item()
 
 # %% ../nbs/07_entropy.ipynb #4b30ea1e
@@ -144,15 +144,22 @@ class Score(NamedTuple):
     over: Callable|None = None # (layers, batch) → (layers,), where `measure` gives one for each image
 
 # %% ../nbs/07_entropy.ipynb #0d5c0005
+def last_kept(
+    L:int, # layers
+) -> int: # an index, counted from 0
+    "The last layer that the paper's rule keeps: it leaves out two"
+    return max(L - 3, 0)
+
 def _mean(kl): return torch.stack([row.mean() for row in kl])
-def _median_ratio(kl): return (kl/kl[-1]).median(1).values
+def _median_ratio(kl): return torch.from_numpy(np.median((kl/kl[last_kept(len(kl))]).numpy(), axis=1))
 
 SCORES = {
     "relative_entropy": Score(lambda s: s.relative_entropy, "relative entropy", "nats", _mean),
     "differential_entropy": Score(lambda s: differential_entropy(s.recon), "differential entropy", "nats per pixel"),
     "explained_variance": Score(lambda s: s.explained_variance, "explained variance", "1"),
     "relative_entropy_ratio": Score(lambda s: s.relative_entropy,
-                                    "relative entropy over its last value, median over images", "1", _median_ratio),
+                                    "relative entropy over its value at the last layer but two, median over images", "1",
+                                    _median_ratio),
     "correlation": Score(lambda s: s.correlation, "correlation between different inputs", "1")}
 
 # %% ../nbs/07_entropy.ipynb #0d5c0006
@@ -168,8 +175,9 @@ def score_columns(
             if name not in blocks: # one block, since small tensors kept apart leave holes in memory
                 blocks[name] = torch.empty(n, *v.shape, dtype=torch.float64)
             blocks[name][l - 1] = v
+    for v in blocks.values(): v[l:] = v[l - 1] # layers that are filled in
     over = {name: SCORES[name].over or (lambda v: v) for name in blocks}
-    return {name: over[name](v[:l]).numpy() for name, v in blocks.items()}
+    return {name: over[name](v)[:l].numpy() for name, v in blocks.items()}
 
 # %% ../nbs/07_entropy.ipynb #6c08548b
 def information_cutoff(
@@ -181,27 +189,43 @@ def information_cutoff(
     return prof.layer.where(r2 >= threshold, 0).max("layer").where(r2.notnull().any("layer")).rename("cutoff")
 
 # %% ../nbs/07_entropy.ipynb #6895e690
+def walk_back(
+    v:xr.DataArray, # any measure along `layer`, 1..L
+    threshold:float=.005, # relative tolerance (0.01 for convolutional networks)
+) -> xr.DataArray: # indices counted from 0, without the dimension `layer`; L - 2 where all is flat
+    "The deepest layer whose value is not close to that of the last one but two (arXiv:2406.12916)"
+    L = v.sizes["layer"]
+    if L < 3: raise BadInput(f"a profile of {L} layers: the paper's rule leaves out the last two, give at least 3")
+    v = v.isel(layer=slice(None, -2))
+    last = v.isel(layer=-1, drop=True)
+    far = abs(v - last) > 1e-8 + threshold*abs(last)
+    index = xr.zeros_like(far, dtype=int) + xr.DataArray(np.arange(L - 2), dims="layer")
+    return index.where(far, -1).max("layer").where(far.any("layer"), L - 2).where(last.notnull())
+
 def paper_cutoff(
     prof:xr.Dataset, # a profile with `relative_entropy_ratio` along `layer`
     threshold:float=.005, # relative tolerance (0.01 for convolutional networks)
-) -> xr.DataArray: # layer numbers, without the dimension `layer`
-    "The deepest layer whose relative entropy is not close to the last one's (arXiv:2406.12916)"
-    v = column_of(prof, "relative_entropy_ratio").isel(layer=slice(None, -2))
-    last = v.isel(layer=-1, drop=True)
-    far = abs(v - last) > 1e-8 + threshold*abs(last)
-    deepest = v.layer.where(far, 0).max("layer").where(far.any("layer"), prof.layer.max())
-    return deepest.where(last.notnull()).rename("cutoff")
+) -> xr.DataArray: # indices counted from 0
+    "The published rule, along the relative entropy"
+    return walk_back(column_of(prof, "relative_entropy_ratio"), threshold).rename("cutoff")
+
+def differential_cutoff(
+    prof:xr.Dataset, # a profile with `differential_entropy` along `layer`
+    threshold:float=.005, # relative tolerance
+) -> xr.DataArray: # indices counted from 0
+    "The published rule, along the differential entropy"
+    return walk_back(column_of(prof, "differential_entropy"), threshold).rename("cutoff")
 
 # %% ../nbs/07_entropy.ipynb #4561816a
-RULES = {"information": information_cutoff, "paper": paper_cutoff}
+RULES = {"information": information_cutoff, "paper": paper_cutoff, "differential": differential_cutoff}
 
 # %% ../nbs/07_entropy.ipynb #66c72789
 @checked
 def cutoff(
     prof:Profile, # a profile, or many: any dimensions beside `layer`
-    rule:str="information", # or 'paper', as published
+    rule:str="information", # or 'paper' or 'differential', as published
     threshold:Share=.005, # the rule's tolerance
-) -> xr.DataArray: # layer numbers; a single profile gives a single number
+) -> xr.DataArray: # layer numbers, 0 for none (the published rules count layers from 0); a single profile gives one
     "The deepest layer from which anything comes back, by `rule`"
     check_name("rule", rule, RULES)
     return RULES[rule](prof, threshold)

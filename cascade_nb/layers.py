@@ -627,6 +627,7 @@ class HookReader:
         if lost := [r.name for r in trace.reads if r.module not in modules]:
             raise BadInput(f"the network has no layer {lost[0]!r}: it was traced on another one")
         self.places = [(modules[r.module], r) for r in trace.reads]
+        self.modules = [(m,) for m, _ in self.places] # as far as is known, what leads to layers 1, 2, …
         self.device = next((p.device for p in self.net.parameters()), torch.device("cpu"))
         self.autocast = autocast_state(self.device)
 
@@ -813,7 +814,7 @@ class SegmentReader:
         plain:bool=False, # whether they are `Linear` layers and modules without parameters
     ):
         self.segments, self.names, self.shapes, self.plain = segments, [s.name for s in segments], shapes, plain
-        self.parents = tuple(range(len(segments)))
+        self.parents, self.modules = tuple(range(len(segments))), [s.modules for s in segments]
         self.origin = Origin((Part("input", "", 0, (1, *shapes[0]), 0),), (shapes[0],))
 
     def layer_0(self,

@@ -5,7 +5,8 @@
 # %% auto #0
 __all__ = ['SHAPES', 'conv3x3', 'weights', 'matrices', 'fan_in', 'init_layers', 'gaussian', 'init_', 'init_normal_', 'orthogonal',
            'init_orthogonal_', 'delta_orthogonal', 'init_delta_orthogonal_', 'Activation', 'activation', 'whole',
-           'widths', 'drawn', 'mlp', 'stem_body_head', 'cnn', 'ResidualBlock', 'resnet', 'softmax_then_cross_entropy']
+           'widths', 'drawn', 'mlp', 'stem_body_head', 'cnn', 'ResidualBlock', 'resnet', 'paper_widths', 'paper_mlp',
+           'paper_cnn', 'PaperBlock', 'paper_resnet', 'softmax_then_cross_entropy']
 
 # %% ../nbs/02_nets.ipynb #ae63dd53
 import copy, math
@@ -332,6 +333,83 @@ def resnet(
     check_room(blocks*(18*channels**2 + 4000), "this network")
     body = [ResidualBlock(channels, act) for _ in range(blocks)]
     return drawn(stem_body_head(body, channels, act, in_channels, n_out, size), init, var_w, var_b, seed)
+
+# %% ../nbs/02_nets.ipynb #0e750005
+def paper_widths(
+    depth:int, # Linear layers, at least 2
+    n_in:int=784, # inputs
+    n_out:int=10, # outputs
+) -> list[int]: # units of the input and of the layers but the last, and of the last
+    "The shape 'shrinking' of the authors' code: `depth` numbers of a linear space, rounded up (arXiv:2406.12916)"
+    [depth] = whole(2, depth=depth)
+    return [n_in, *(math.ceil(n) for n in np.linspace(n_in, n_out, depth)[1:])]
+
+def paper_mlp(
+    widths:list[int], # units: of the input, of each layer, of the output
+    var_w:float=1.76, # σ_w²
+    var_b:float=0.05, # σ_b²
+    seed:int=0, # which draw of the weights
+) -> nn.Sequential: # takes (batch, C, H, W) or (batch, inputs), gives tanh outputs (batch, widths[-1])
+    "Flatten, then (Linear, tanh) throughout, the head as well (arXiv:2406.12916)"
+    layers = [m for a,b in zip(widths, widths[1:]) for m in (skip_init(nn.Linear, a, b), nn.Tanh())]
+    return init_normal_(nn.Sequential(nn.Flatten(), *layers), var_w, var_b, seed)
+
+# %% ../nbs/02_nets.ipynb #0e750006
+def _stem(channels, in_channels):
+    "Three convolutions of stride 1, 2, 2, padded with zeros"
+    convs = [conv3x3(n, channels, stride=s) for n,s in ((in_channels, 1), (channels, 2), (channels, 2))]
+    return [m for conv in convs for m in (conv, nn.Tanh())]
+
+def _mean_head(channels, n_out):
+    return [nn.AvgPool2d(5), nn.Flatten(), skip_init(nn.Linear, channels, n_out, bias=False), nn.Tanh()]
+
+def paper_cnn(
+    depth:int=400, # convolutions, at least 3
+    channels:int=64, # channels of every convolution
+    var_w:float=1.05, # σ_w²
+    var_b:float=2e-5, # σ_b²
+    in_channels:int=1, # channels of an image of 28×28 pixels
+    n_out:int=10, # outputs: classes
+    seed:int=0, # which draw of the weights
+) -> nn.Sequential: # takes (batch, `in_channels`, 28, 28), gives tanh outputs (batch, `n_out`)
+    "The convolutional network of the authors' code (arXiv:2406.12916)"
+    [depth], [channels] = whole(3, depth=depth), whole(channels=channels)
+    kinds = {"padding": 0}, {"padding": 1, "padding_mode": "circular"} # of the fourth convolution, and of the others
+    convs = [skip_init(nn.Conv2d, channels, channels, kernel_size=3, **kinds[i > 0]) for i in range(depth - 3)]
+    body = [m for conv in convs for m in (conv, nn.Tanh())]
+    net = nn.Sequential(*_stem(channels, in_channels), *body, *_mean_head(channels, n_out))
+    return init_normal_(net, var_w, var_b, seed)
+
+# %% ../nbs/02_nets.ipynb #0e750007
+class PaperBlock(nn.Module):
+    "Two convolutions from 7×7 to 5×5 positions, padded to 7×7, with a skip; the last tanh comes after the sum"
+    def __init__(self,
+        channels:int, # channels in and out
+    ):
+        super().__init__()
+        conv, around = partial(skip_init, nn.Conv2d, channels, channels, kernel_size=3), nn.CircularPad2d(1)
+        self.body = nn.Sequential(conv(), around, nn.Tanh(), conv(), around)
+        self.act = nn.Tanh()
+
+    def forward(self,
+        x:Tensor, # (batch, `channels`, 7, 7)
+    ) -> Tensor: # the same shape
+        return self.act(x + self.body(x))
+
+def paper_resnet(
+    blocks:int=49, # residual blocks of two convolutions
+    channels:int=32, # channels of every convolution
+    var_w:float=1.05, # σ_w²
+    var_b:float=2e-5, # σ_b²
+    in_channels:int=1, # channels of an image of 28×28 pixels
+    n_out:int=10, # outputs: classes
+    seed:int=0, # which draw of the weights
+) -> nn.Sequential: # takes (batch, `in_channels`, 28, 28), gives tanh outputs (batch, `n_out`)
+    "The residual network of the authors' code (arXiv:2406.12916)"
+    blocks, channels = whole(blocks=blocks, channels=channels)
+    body = [PaperBlock(channels) for _ in range(blocks)]
+    net = nn.Sequential(*_stem(channels, in_channels), *body, *_mean_head(channels, n_out))
+    return init_normal_(net, var_w, var_b, seed)
 
 # %% ../nbs/02_nets.ipynb #ca696ed9
 @checked

@@ -5,20 +5,21 @@
 # %% auto #0
 __all__ = ['WEIGHTS', 'WIDEST', 'ENOUGH', 'CHUNK_BYTES', 'ACTS', 'ChannelsFirst', 'ChannelsLast', 'Vector', 'Tokens',
            'MixedTokens', 'GlobalMean', 'average', 'Pooled', 'token_grid', 'Axis', 'axis', 'Pair', 'channels', 'pair',
-           'GridDecoder', 'PatchRidge', 'GradientDecoder', 'plain_pair', 'kernel', 'PatchAdam', 'Reshape',
-           'ReshapeLearner', 'register_decoder']
+           'GridDecoder', 'PatchRidge', 'GradientDecoder', 'plain_pair', 'kernel', 'PatchAdam', 'StagedDecoder',
+           'StagedAdam', 'Reshape', 'ReshapeLearner', 'register_decoder']
 
 # %% ../nbs/09_patches.ipynb #113893ab
 import math, warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import reduce
 from typing import Callable, NamedTuple
 import torch
 import torch.nn.functional as F
 from fastcore.basics import patch
 from torch import Tensor
 from .guard import BadInput
-from .decoders import KINDS, Decoder, Kind, Learner, check_inputs, check_noise, learner
+from .decoders import KINDS, Decoder, Kind, Learner, Undo, check_inputs, check_noise, learner
 from .engine.moments import resolving_dtype
 from .engine.products import matrix_product
 from .engine.solves import ridge_solve
@@ -460,7 +461,7 @@ class GradientDecoder(Decoder):
     ) -> Tensor: # grids of x_{l-1}, (batch, c_prev, H, W)
         "The decoder on grids"
         y = F.conv_transpose2d(g, self.weight, self.bias, self.pair.strides)
-        for d, n in zip((2, 3), self.pair.prev.size): y = y.narrow(d, (y.shape[d] - n + 1)//2, n)
+        for d, n in zip((2, 3), self.pair.prev.size): y = y.narrow(d, (y.shape[d] - n)//2, n)
         return ACTS[self.act][0](y)
 
 # %% ../nbs/09_patches.ipynb #0aa0000e
@@ -489,40 +490,58 @@ def plain_pair(
 
 def kernel(
     o:Pair, # the geometry of the decoder
+    pool:bool=False, # whether it undoes a pooling
 ) -> tuple: # (k_y, k_x) of the transposed convolution
-    "3, or what it takes to cover x_{l-1}"
-    return tuple(max(o.k, a.stride, a.n_prev - (a.n_cur - 1)*a.stride) for a in o.axes)
+    "3, or what it takes to cover x_{l-1}; the latter for a pooling"
+    return tuple(max(1 if pool else o.k, a.stride, a.n_prev - (a.n_cur - 1)*a.stride) for a in o.axes)
 
 # %% ../nbs/09_patches.ipynb #b1f9f199
 class PatchAdam(Learner):
-    "Learns a `GradientDecoder`, a step for each 64 inputs that come (arXiv:2406.12916)"
+    "One epoch of Adam on the mean squared error of a `GradientDecoder` (arXiv:2406.12916)"
     def __init__(self,
         prev:tuple, # shape of x_{l-1}, without the batch
         cur:tuple, # shape of x_l
-        seed:int=0, # of the initial weights
+        seed:int=0, # of the initial weights and the order of inputs
         act:str="tanh", # of the output: 'tanh', 'relu' or 'identity'
-        batch:int=64, # inputs a step
+        batch:int=100, # inputs a step
+        pool:bool=False, # whether it undoes a pooling
     ):
         if act not in ACTS: raise BadInput(f"unknown output activation {act!r}: choose one of {', '.join(ACTS)}")
         super().__init__(prev, cur)
         self.pair, self.seed, self.act, self.batch = plain_pair(self.prev, self.cur), seed, act, batch
-        self.params = []
+        self.params, self.pool, self.order = [], pool, torch.Generator().manual_seed(seed)
+
+    def see(self,
+        pairs:Iterable, # of (x_{l-1}, x_l), each (batch, *shape)
+    ):
+        "Take in all of them as one epoch, in random order"
+        prev, cur = zip(*pairs)
+        for i in torch.randperm(sum(map(len, cur)), generator=self.order).split(self.batch):
+            self.add(_rows(prev, i), _rows(cur, i))
 
     def add(self,
         prev:Tensor, # (batch, *prev)
         cur:Tensor, # (batch, *cur)
     ):
-        "A step for each 64 inputs"
+        "A step for each `batch` of them, in their order"
         self.check(prev, cur)
         if not self.params: self._initialise(cur.device)
         for p, c in zip(prev.split(self.batch), cur.split(self.batch)):
             self._step(self.pair.prev.to_grid(p), self.pair.cur.to_grid(c))
 
 # %% ../nbs/09_patches.ipynb #0aa0000f
+def _rows(parts, i):
+    "The inputs `i` of all batches"
+    begin, rows = 0, []
+    for t in parts:
+        rows.append(t[(i[(i >= begin) & (i < begin + len(t))] - begin).to(t.device)])
+        begin += len(t)
+    return torch.cat(rows)
+
 @patch
 def _initialise(self:PatchAdam, device):
     "As PyTorch initialises nn.Linear and nn.ConvTranspose2d"
-    o, g, k = self.pair, torch.Generator().manual_seed(self.seed), kernel(self.pair)
+    o, g, k = self.pair, torch.Generator().manual_seed(self.seed), kernel(self.pair, self.pool)
     ins, outs = channels(o.cur), channels(o.prev)
     bound = 1/math.sqrt(ins if k == (1, 1) else outs*math.prod(k))
     uniform = lambda shape: (2*torch.rand(shape, generator=g) - 1)*bound
@@ -535,9 +554,9 @@ def _step(self:PatchAdam, p, c):
     "One step of Adam on grids of x_{l-1} and x_l"
     y = self.decoder().guess(c)
     d = (y - p)*ACTS[self.act][1](y)*(2/y.numel())
-    full = [(n - 1)*s + k for n, s, k in zip(self.pair.cur.size, self.pair.strides, kernel(self.pair))]
+    full = [(n - 1)*s + k for n, s, k in zip(self.pair.cur.size, self.pair.strides, self.params[0].shape[2:])]
     h, w = d.shape[2:]
-    top, left = (full[0] - h + 1)//2, (full[1] - w + 1)//2
+    top, left = (full[0] - h)//2, (full[1] - w)//2
     uncropped = F.pad(d, (left, full[1] - left - w, top, full[0] - top - h))
     W, b = self.params
     b.grad = d.sum((0, 2, 3))
@@ -550,16 +569,67 @@ def decoder(self:PatchAdam) -> GradientDecoder:
     if not self.params: raise BadInput("no input to learn a decoder from: give at least 64, better 4,000")
     return GradientDecoder(*self.params, (self.prev, self.cur), self.act)
 
+# %% ../nbs/09_patches.ipynb #0aa00012
+@dataclass(repr=False, eq=False)
+class StagedDecoder(Decoder):
+    "The paper's decoder of a block: one `GradientDecoder` behind another"
+    stages: tuple # of GradientDecoder; the first reads x_l
+
+    def __call__(self, x:Tensor) -> Tensor: return reduce(lambda y, d: d(y), self.stages, x)
+
+    def tensors(self) -> dict: # name → tensor
+        "Those of the stages"
+        return {f"{k}_{i}": v for i, d in enumerate(self.stages) for k, v in d.tensors().items()}
+
+    @classmethod
+    def from_tensors(cls,
+        tensors:dict, # from `tensors`
+    ) -> 'StagedDecoder':
+        "The decoder again"
+        of = lambda i: {k.rsplit("_", 1)[0]: v for k, v in tensors.items() if k.endswith(f"_{i}")}
+        return cls(tuple(GradientDecoder.from_tensors(of(i)) for i in range(len(tensors)//len(of(0)))))
+
+class StagedAdam(PatchAdam):
+    "One epoch of Adam on the mean squared error of a `StagedDecoder`"
+    def __init__(self,
+        prev:tuple, # shape of x_{l-1}, without the batch
+        cur:tuple, # shape of x_l, the same
+        seed:int=0, # of the initial weights and the order of inputs
+        act:str="tanh", # of each stage's output: 'tanh', 'relu' or 'identity'
+        stages:int=2, # transposed convolutions
+        batch:int=100, # inputs a step
+    ):
+        super().__init__(prev, cur, seed, act, batch)
+        self.parts = [PatchAdam(prev, cur, seed + 100_003*i, act) for i in range(stages)]
+
+    def decoder(self) -> StagedDecoder:
+        "As trained so far"
+        return StagedDecoder(tuple(part.decoder() for part in self.parts))
+
+    def _initialise(self, device):
+        for part in self.parts: part._initialise(device)
+        self.params = [p for part in self.parts for p in part.params]
+        self.opt = torch.optim.Adam(self.params, fused=True)
+
+    def _step(self, p, c):
+        with torch.enable_grad():
+            for q in self.params: q.requires_grad_(True)
+            grads = torch.autograd.grad(F.mse_loss(self.decoder()(c), p), self.params)
+        for q, g in zip(self.params, grads): q.requires_grad_(False).grad = g
+        self.opt.step()
+
 # %% ../nbs/09_patches.ipynb #64c0544e
 def _fits(prev, cur):
     if not all(1 <= len(o) <= 3 and math.prod(o) for o in (prev, cur)): return False
     return not (len(cur) == 1 and (len(prev) == 1 or math.prod(prev)*math.prod(cur) <= WEIGHTS))
 
-def _learner(prev, cur, solver, noise, seed):
-    return PatchRidge(prev, cur, noise) if solver == "ridge" else PatchAdam(prev, cur, seed)
+def _learner(prev, cur, solver, noise, seed, undo):
+    if solver == "ridge": return PatchRidge(prev, cur, noise)
+    if undo.stages > 1 and prev == cur and len(prev) == 3: return StagedAdam(prev, cur, seed, undo.act, undo.stages)
+    return PatchAdam(prev, cur, seed, undo.act, 100 if len(prev) == 3 else 64, undo.pool)
 
-KINDS["patches"] = Kind(_fits, _learner, (GridDecoder, GradientDecoder), solvers=("ridge", "adam"),
-                        linear=True, dense=True)
+KINDS["patches"] = Kind(_fits, _learner, (GridDecoder, GradientDecoder, StagedDecoder), solvers=("ridge", "adam"),
+                        linear=True, dense=True, informed=True)
 
 # %% ../nbs/09_patches.ipynb #0552578f
 @dataclass(repr=False, eq=False)
@@ -599,10 +669,10 @@ class ReshapeLearner(Learner):
 # %% ../nbs/09_patches.ipynb #9213a85c
 def _reshaped(prev, cur): return prev != cur and math.prod(prev) == math.prod(cur)
 
-def _reshape(prev, cur, solver, noise, seed):
-    return ReshapeLearner(learner(prev, cur, solver, noise, seed, but=("reshape",)))
+def _reshape(prev, cur, solver, noise, seed, undo):
+    return ReshapeLearner(learner(prev, cur, solver, noise, seed, ("reshape",), undo))
 
-KINDS["reshape"] = Kind(_reshaped, _reshape, (Reshape,), linear=True, dense=True)
+KINDS["reshape"] = Kind(_reshaped, _reshape, (Reshape,), linear=True, dense=True, informed=True)
 
 # %% ../nbs/09_patches.ipynb #0f6c0002
 class _Registered(Learner):
