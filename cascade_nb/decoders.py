@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple
 import torch
 from torch import Tensor
 from .guard import BadInput
-from .engine.chains import LowRank, chain_down
+from .engine.chains import LowRank, chain_down, chain_leaping
 from .engine.moments import pair_moments
 from .engine.products import matrix_product, tanh_forward
 from .engine.solves import ridge_solve
@@ -240,6 +240,7 @@ class Solver(NamedTuple):
     linear: bool = False # whether they have an `adjoint`, so that they compose
     # optional: solves all layers of a plain tower of Linear layers in one call, see `chain_down`
     chain: Callable|None = None
+    leaping: Callable|None = None # optional: the same with less work, see `chain_leaping`
 
 class Kind(NamedTuple):
     "Pairs of layers with a decoder of their own"
@@ -254,7 +255,8 @@ class Kind(NamedTuple):
 def _ridge(prev, cur, noise, seed): return RidgeLearner(prev, cur, noise)
 def _adam(prev, cur, noise, seed): return AdamLearner(prev, cur, seed)
 
-SOLVERS = {"ridge": Solver(_ridge, (LinearDecoder, LowRank), linear=True, chain=chain_down),
+SOLVERS = {"ridge": Solver(_ridge, (LinearDecoder, LowRank), linear=True, chain=chain_down,
+                           leaping=chain_leaping),
            "adam": Solver(_adam, (TanhDecoder,))}
 
 KINDS = {} # the newest that fits is taken; `patches` adds decoders of images and tokens
