@@ -197,13 +197,11 @@ def chain_down(
 @dataclass
 class Pace:
     "How a chain is fitted with less work"
-    inputs:int # how many the first decoder is fitted on
     leap:int=4 # maps that one decoder leads back over, at most
     loss:float=.25 # how far the logarithm of what comes back may fall over one decoder
     each:int=60 # inputs for each direction above the noise
     fewest:int=512 # inputs that are kept in any case
     used:dict=field(default_factory=dict) # number of a map → inputs that the decoder behind it was fitted on
-    read:dict=field(default_factory=dict) # the same → variance that noise adds to what comes back, as a share
 
     def next_leap(self,
         before:float, # what came back at the decoder before, as a share
@@ -239,7 +237,7 @@ def leapt(
     for _ in range(maps - 1): W -= mean_noise*solve(W)
     basis, mean = torch.eye(len(K), dtype=dtype, device=W.device), m.mean_prev
     if before is not None: basis, mean = before.basis, torch.addmv(before.mean_out, before.basis, m.mean_prev)
-    d, read = LowRank(W.to(dtype), m.mean_cur, basis, mean), K if maps == 1 else matrix_product(W, C) + mean_noise*W
+    d, read = LowRank(W.to(dtype), m.mean_cur, basis, mean), K if maps == 1 else matrix_product(W, C) + noise*W
     S = matrix_product(W, read.T)
     if reduce_rank: d = truncated(d, S, TRIM*total)
     return d, S.trace().item()/total, directions(solve, W, mean_noise)
@@ -282,7 +280,7 @@ def _decided(walk:_Walk, parts:list, chain:Future|None, pace:Pace, l:int, at:tup
     last, _, share, variance = at
     m = reduce(iadd, (p.result() for p in parts))
     down, now, above = _leap(walk, m, chain, l - last, variance, any(map(reduces_rank_at, range(last + 1, l + 1))))
-    pace.used[l], pace.read[l] = m.n, walk.noise*down.weight.square().sum().item()/walk.total
+    pace.used[l] = m.n
     _keep_inputs(walk, pace.inputs_for(above))
     return (down, now), (l, pace.next_leap(share, now, l - last) if last else 1, now, m.C.trace().item()/m.n)
 
@@ -297,7 +295,6 @@ def chain_leaping(
     "As `chain_down`, with (None, the last share) behind maps that no decoder ends at"
     if not batches: raise ValueError("there is no batch of inputs: give at least one")
     walk, ahead, ready = _Walk(batches, noise, total, 1/8 if bytes_allowed() else 1/2), {}, deque()
-    _keep_inputs(walk, pace.inputs)
     n, chain, at = min(workers, len(batches)), None, (0, 1, 1., 0.) # map, leap, share and variance at the last decoder
     with one_thread(), ExitStack() as stack:
         pools = [stack.enter_context(_executor(workers)) for _ in range(n)]
