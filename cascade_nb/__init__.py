@@ -20,7 +20,7 @@ from .training import ADAMW, PAPER, SGD, Recipe, measure_trainability
 
 class _Later:
     "A name whose module is imported when the name is used: pictures and widgets take as long to import as torch"
-    def __init__(self, room, name): self._room, self._name = room, name
+    def __init__(self, room:str, name:str): self._room, self._name = room, name
 
     @property
     def __wrapped__(self): return getattr(_import_module(f"{__name__}.{self._room}"), self._name)
