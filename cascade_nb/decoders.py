@@ -17,7 +17,7 @@ from typing import Callable, NamedTuple
 import torch
 from torch import Tensor, nn
 from .guard import BadInput
-from .engine.chains import LowRank, chain_down
+from .engine.chains import LowRank, chain_down, chain_leaping
 from .engine.moments import pair_moments
 from .engine.products import matrix_product, tanh_forward
 from .engine.solves import ridge_solve
@@ -278,6 +278,7 @@ class Solver(NamedTuple):
     linear: bool = False # whether they have an `adjoint`, so that they compose
     # optional: solves all layers of a plain tower of Linear layers in one call, see `chain_down`
     chain: Callable|None = None
+    leaping: Callable|None = None # optional: the same with less work, see `chain_leaping`
     informed: bool = False # whether `learner` is given an `Undo` as well
 
 class Kind(NamedTuple):
@@ -295,7 +296,8 @@ def _ridge(prev, cur, noise, seed): return RidgeLearner(prev, cur, noise)
 def _adam(prev, cur, noise, seed, undo):
     return AdamLearner(prev, cur, seed, act="relu" if undo.act == "relu" else "tanh")
 
-SOLVERS = {"ridge": Solver(_ridge, (LinearDecoder, LowRank), linear=True, chain=chain_down),
+SOLVERS = {"ridge": Solver(_ridge, (LinearDecoder, LowRank), linear=True, chain=chain_down,
+                           leaping=chain_leaping),
            "adam": Solver(_adam, (TanhDecoder, ReluDecoder), informed=True)}
 
 KINDS = {} # the newest that fits is taken; `patches` adds decoders of images and tokens

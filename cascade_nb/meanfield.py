@@ -18,7 +18,6 @@ import numpy as np
 import torch
 import xarray as xr
 from numpy.typing import ArrayLike
-from scipy.optimize import brentq
 from torch import nn
 from .guard import ArgumentKind, BadInput, Positive, Whole, checked
 from .engine.parallel import torch_on_one_thread
@@ -453,6 +452,7 @@ def critical_var_w(
 ) -> float|np.ndarray: # σ_w² on the critical line; NaN where the line does not reach var_b
     "The critical σ_w² at a given σ_b²"
     _check_vars(1., var_b)
+    from scipy.optimize import brentq # here, since its import takes time
     with np.errstate(all="ignore"): line_b = _line(_q_table, act, order)[1]
     def critical_at(b:float) -> float:
         i = np.flatnonzero((line_b[:-1] <= b) & (b <= line_b[1:]))
@@ -559,6 +559,7 @@ def residual_var_w(
     var_a:float=0., # σ_a²
 ) -> float: # σ_w²
     "The σ_w² at which squared gradients grow by `growth` over a residual network's depth"
+    from scipy.optimize import brentq
     def gap(s:float) -> float:
         path = residual_path(depth, math.exp(s), var_b, act, var_v, var_a)
         return math.log(float(path.growth[-1])/growth)

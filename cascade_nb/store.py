@@ -13,10 +13,8 @@ from contextlib import contextmanager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 from typing import NamedTuple
-import fsspec
 import numpy as np
 import xarray as xr
-import zarr
 from fastcore.basics import patch
 from filelock import FileLock
 from .guard import BadInput
@@ -52,9 +50,19 @@ def seal(
 
 # %% ../nbs/10_store.ipynb #57c331a3
 FORMAT = 2 # the layout described here
-V2 = {"zarr_format": 2} if int(zarr.__version__.split(".")[0]) > 2 else {} # for zarr 2, which has no such argument
+V2 = {"zarr_format": 2} if int(version("zarr").split(".")[0]) > 2 else {} # for zarr 2, which has no such argument
 
 def _is_url(where): return "://" in where
+
+def _mapper(url):
+    "Files at a URL. The imports of fsspec and zarr take time, so they stand where they are needed."
+    import fsspec
+    return fsspec.get_mapper(url)
+
+def _open(where, **how):
+    "An array of a store"
+    import zarr
+    return zarr.open_array(where, **how, **V2)
 
 class Store:
     "Named columns at the points of a grid, in a folder or at a URL"
@@ -67,7 +75,7 @@ class Store:
         self.where, self.schema = os.fspath(where).removeprefix("file://"), tuple(schema)
         self.grid, self.inner = {}, {} # labels of arguments, and of other dimensions
         self.arrays = {} # those that are open, by name
-        try: self.remote = fsspec.get_mapper(self.where) if _is_url(self.where) else None
+        try: self.remote = _mapper(self.where) if _is_url(self.where) else None
         except (ImportError, ValueError) as e: raise BadInput(f"store {self.where!r} cannot be reached: {e}") from e
         if self.remote is None: self.where = os.path.abspath(os.path.expanduser(self.where))
 
@@ -204,6 +212,7 @@ def _locked(self:Store):
 # %% ../nbs/10_store.ipynb #8b1f35b7
 def _create(g, name, shape, chunks, dtype, fill, **kwargs):
     "An array of the group, without compression"
+    import zarr
     return zarr.create(shape, store=g.store, path=name, chunks=chunks, dtype=dtype, fill_value=fill,
                        compressor=None, **kwargs, **V2)
 
@@ -254,6 +263,7 @@ def allocate(self:Store,
     settings:dict, # of this call
 ):
     "Make room for the points of `grid`, beside what is there"
+    import zarr
     with _writing(self.where), self._locked():
         had = self.check(settings, grid)
         more = {k: list(dict.fromkeys([*self.grid.get(k, []), *grid[k]])) for k in self.grid or grid}
@@ -285,7 +295,7 @@ def _labels_at(self:Store, at): return [v[i] for v, i in zip(self.grid.values(),
 @patch
 def _write(self:Store, name, at, value):
     "One chunk, through an array that stays open"
-    if name not in self.arrays: self.arrays[name] = zarr.open_array(self.where, path=name, mode="r+", **V2)
+    if name not in self.arrays: self.arrays[name] = _open(self.where, path=name, mode="r+")
     self.arrays[name][at] = value
 
 @patch
@@ -396,7 +406,7 @@ class FirstStore(Store):
     def open(self) -> dict: # settings
         "Read grid, columns and settings"
         attrs = self._attrs()
-        measures = zarr.open_array(self.where, path="measure", mode="r", **V2)
+        measures = _open(self.where, path="measure", mode="r")
         *self.names, _ = measures[:].tolist() # the last is the checksum
         self.grid, self.inner = dict(attrs.pop("grid")), {"layer": list(range(1, attrs.pop("layers") + 1))}
         dims = ("layer",) if all(self.names) else () # tables were padded with columns that have no name

@@ -21,7 +21,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 from tqdm.auto import tqdm
-from .cascade import COMPUTED
+from .cascade import COMPUTED, FITTED_ON
 from .entropy import SCORES
 from .engine.parallel import cores, no_bars, one_thread, reentrant_lock
 from .graph import fingerprint
@@ -165,20 +165,25 @@ def at_point(
     except Exception as e: return f"{_point_text(job.args)}: {type(e).__name__}: {e}"
 
 # %% ../nbs/11_sweep.ipynb #928aab2b
-def profile_schema() -> tuple: # of `Column`
-    "The columns of a profile: every score in the table, and whether the layer was computed"
+def profile_schema(
+    adaptive:bool=False, # whether not all layers are measured
+) -> tuple: # of `Column`
+    "The columns of a profile: every score in the table, whether the layer was computed, and if adaptive on what"
     about = {k: (s.long_name, s.units) for k, s in SCORES.items()} | {"computed": (COMPUTED, "1")}
-    return tuple(Column(k, *text, dims=("layer",)) for k, text in about.items())
+    columns = tuple(Column(k, *text, dims=("layer",)) for k, text in about.items())
+    return columns + (Column("inputs", FITTED_ON, "1", "int32", ("layer",)),)*adaptive
 
 def profile_columns(
     make:Callable, # () → a new network
     train:Tensor, # inputs to fit decoders on, (N, *shape)
     test:Tensor, # inputs to measure on, (batch, *shape)
     cascade:dict, # arguments of `Cascade`
+    adaptive:bool=False, # see `Cascade.fit_profile`
 ) -> dict: # name → array over layers
     "The columns of a network's profile"
-    prof = Cascade(make(), **cascade).fit_profile(train, test)
-    return {k: v.values for k, v in prof.data_vars.items()}
+    prof = Cascade(make(), **cascade).fit_profile(train, test, adaptive)
+    all_layers = {"inputs": len(train)*prof.computed.values} if adaptive else {} # where nothing can be saved
+    return all_layers | {k: v.values for k, v in prof.data_vars.items()}
 
 # %% ../nbs/11_sweep.ipynb #1cc1776f
 def code_crc(
@@ -207,7 +212,7 @@ def as_sweep(
     ds:xr.Dataset, # as a store gives it
 ) -> xr.Dataset: # with what `profile_schema()` says of its columns
     "A profile's columns, labelled"
-    for c in profile_schema():
+    for c in profile_schema(adaptive=True):
         if c.name in ds: ds[c.name].attrs.update(long_name=c.long_name, units=c.units)
     return ds.assign(computed=ds.computed.copy(data=ds.computed.values == 1)) if "computed" in ds else ds
 
@@ -441,18 +446,19 @@ def _settings(make_net, axes, fixed, images, cascade):
     sizes = dict(n_train=len(train), n_test=len(test))
     return sweep_attrs(make_net, axes, {**n_in, **fixed}, **cascade, **one, **sizes, **crcs)
 
-def _tasks(images, cascade):
+def _tasks(images, cascade, adaptive):
     "What is measured on each set of images"
+    how = dict(cascade=cascade, adaptive=adaptive)
     def _task(train, test):
-        about = json.dumps([crc_of(train, test), cascade], sort_keys=True)
-        return Task(partial(profile_columns, train=train, test=test, cascade=cascade), train[:2], about)
+        about = json.dumps([crc_of(train, test), cascade, *["adaptive"]*adaptive], sort_keys=True)
+        return Task(partial(profile_columns, train=train, test=test, **how), train[:2], about)
     return {k: _task(*both) for k, both in images.items()}
 
 # %% ../nbs/11_sweep.ipynb #32fd494f
 def _run(store, axes, jobs, settings, images, cascade, make_net, executor, workers, retry_failed, shuffled,
          progress):
     "Compute all `jobs` that the store does not hold yet"
-    tasks = _tasks(images, cascade)
+    tasks = _tasks(images, cascade, "adaptive" in settings)
     todo = pending(store, jobs, retry_failed, make_net=make_net, tasks=tasks, settings=settings)
     if not todo: return
     net, found = _first_net(make_net, (jobs[p] for p in todo))
@@ -472,6 +478,12 @@ def _check_executor(executor, workers):
         check_workers(workers)
     except PoolError as e: raise BadInput(str(e)) from e
 
+def _check_layers(points, adaptive):
+    "Raise where a store holds profiles of all layers and this call measures some, or the reverse"
+    had = Store(points.where).open()
+    if not had or bool(had.get("adaptive")) == adaptive: return
+    raise BadInput(f"{points.where} was made with adaptive={not adaptive}: call with that again, or give another place")
+
 @checked
 def sweep(
     make_net:Builder, # builder of networks, such as `mlp`
@@ -485,6 +497,7 @@ def sweep(
     noise:float=1e-3, # ridge's noise floor λ, activation²
     n_train:Count|None=None, # images to fit decoders on; None: 4,096, or as many as there are
     n_test:Count|None=None, # images to measure on; None: 500, or as many as there are
+    adaptive:bool=False, # measure as few layers as a profile needs, see `Cascade.fit_profile`; False: all
     progress:bool=True, # show a bar with an ETA
     **fixed:object, # arguments of `make_net` that do not vary, such as depth=60; unknown names are refused
 ) -> xr.Dataset: # dimensions: those of the grid, and `layer`
@@ -496,10 +509,11 @@ def sweep(
     images, cascade = named_images(data, n_train, n_test), dict(solver=solver, noise=noise)
     axes = check_grid(make_net, grid, fixed, [c.name for c in profile_schema()])
     if isinstance(data, (list, tuple)): axes["data"] = axis("data", [*images])
-    settings = _settings(make_net, axes, fixed, images, cascade)
+    settings = _settings(make_net, axes, fixed, images, {**cascade, "adaptive": 1} if adaptive else cascade)
     labels = {k: a.labels for k, a in axes.items()}
     with tempfile.TemporaryDirectory() as tmp:
-        points = Store(Path(tmp)/"sweep" if store is None else store, profile_schema())
+        points = Store(Path(tmp)/"sweep" if store is None else store, profile_schema(adaptive))
+        _check_layers(points, adaptive)
         points.check(settings, axes)
         jobs = sweep_jobs(make_net, {k: axes[k] for k in points.grid or axes}, fixed, images)
         def _result():

@@ -199,6 +199,14 @@ class GridPoint(NamedTuple):
         "The same kind of network on the same images"
         return self[2:] == other[2:]
 
+# %% ../nbs/16_widgets.ipynb #d7c70277
+def __getattr__(name):
+    "`Place` of 0.1.0, with a warning, for one version"
+    if name != "Place": raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    warnings.warn("cascade_nb.widgets.Place is now GridPoint: the old name goes with the next version",
+                  DeprecationWarning, stacklevel=2)
+    return GridPoint
+
 # %% ../nbs/16_widgets.ipynb #d4f1e5c1
 def places(
     ds:xr.Dataset, # a sweep of `mlp`, or looks along `point` as `save_atlas` writes them
