@@ -7,7 +7,7 @@ __all__ = ['COMPOSED', 'PROBE', 'ALIKE', 'SCALED', 'TINY', 'DEAD', 'PATIENCE', '
            'device_of', 'on_device', 'composed', 'interpolated', 'as_profile', 'curve_html', 'nearest_rows']
 
 # %% ../nbs/08_cascade.ipynb #c430fe4e
-import html, json, math, os, warnings
+import hashlib, html, json, math, os, warnings
 from collections import deque
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
@@ -17,10 +17,10 @@ import numpy as np
 import torch
 import xarray as xr
 from fastcore.basics import patch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from .guard import BadInput, Names, Seed, check_name, checked, untouched, unwrapped
+from .guard import BadInput, Names, Seed, check_name, checked, untouched, unwrapped, whole_file
 from .data import Batch, Batches, Inputs, input_batches, inputs_of, is_whole
 from .graph import fingerprint
 from .layers import check_tensor, layer_reader, table_html
@@ -539,6 +539,15 @@ def _repr_html_(self:Cascade):
     return f"<p>{html.escape(repr(self))}</p>{curve}{table_html([head, *rows])}"
 
 # %% ../nbs/08_cascade.ipynb #dc06486a
+def _checksum(settings, tensors):
+    "Of everything that a saved cascade holds"
+    rest = {k: v for k, v in settings.items() if k != "checksum"}
+    digest = hashlib.sha1(json.dumps(rest, sort_keys=True).encode())
+    for k, t in sorted(tensors.items()):
+        digest.update(f"{k} {t.dtype} {tuple(t.shape)}".encode())
+        digest.update(t.cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
+
 @patch
 @checked
 def save(self:Cascade,
@@ -547,18 +556,16 @@ def save(self:Cascade,
     "Write the fitted decoders to `path`"
     self.check_fitted()
     path = Path(path)
-    if path.is_dir() or not path.absolute().parent.is_dir():
-        raise BadInput(f"{path} {'is a folder' if path.is_dir() else 'lies in no folder'}: give the path of a file "
-                       f"in a folder that exists")
     parts = ((f"{l}.{k}", v) for l, d in enumerate(self.decoders, 1) for k, v in d.tensors().items())
-    tensors = {k: v.clone(memory_format=torch.contiguous_format) for k, v in parts}
+    tensors = {k: v.clone(memory_format=torch.contiguous_format) for k, v in parts} | {"mean": self.mean}
     kept = "solver", "noise", "seed", "layers", "train", "inputs", "relative", "shape", "names", "shapes", "composes"
     settings = {k: getattr(self, k) for k in kept}
     settings |= dict(kinds=[type(d).__name__ for d in self.decoders], network=self._identity())
     settings["one_tensor"] = self.origin.whole and not self.named and not self.reader.batch
-    part = path.with_name(path.name + ".part")
-    save_file({**tensors, "mean": self.mean}, part, {"cascade": json.dumps(settings)})
-    os.replace(part, path)
+    settings["checksum"] = _checksum(settings, tensors)
+    with whole_file(path) as part:
+        try: save_file(tensors, part, {"cascade": json.dumps(settings)})
+        except SafetensorError as e: raise OSError(str(e)) from e # a full disk, for example
 
 # %% ../nbs/08_cascade.ipynb #f142c9d3
 def _probe(net, shape):
@@ -574,8 +581,14 @@ def _identity(self:Cascade):
 def _read(path):
     "Settings and tensors of a saved cascade"
     try:
+        if Path(path).exists() and not Path(path).is_file(): raise ValueError("it is no file")
         with safe_open(path, "pt") as f:
-            return json.loads(f.metadata()["cascade"]), {k: f.get_tensor(k) for k in f.keys()}
+            settings, tensors = json.loads(f.metadata()["cascade"]), {k: f.get_tensor(k) for k in f.keys()}
+        # files of 0.1.0 have no checksum
+        if settings.get("checksum") not in (None, _checksum(settings, tensors)): raise ValueError("its checksum differs")
+        if not {"solver", "noise", "seed", "layers", "train", "shape", "names", "shapes", "kinds"} <= settings.keys():
+            raise ValueError("it lacks settings")
+        return settings, tensors
     except FileNotFoundError:
         raise BadInput(f"{path} does not exist: save a fitted cascade there first") from None
     except Exception as e:
@@ -615,8 +628,12 @@ def load(cls:Cascade,
     self.prepare(_probe(self.net, saved["shape"]) if x is None else on_device(x, self.net))
     self._check_saved(path, saved)
     of = lambda l: {k.split(".")[1]: v.to(device) for k, v in tensors.items() if k.split(".")[0] == str(l)}
-    self.decoders = [decoder_class(kind).from_tensors(of(l)) for l, kind in enumerate(saved["kinds"], 1)]
-    self.mean, self.composes = tensors["mean"].to(device), saved.get("composes", "ThinDecoder" in saved["kinds"])
+    try:
+        self.decoders = [decoder_class(kind).from_tensors(of(l)) for l, kind in enumerate(saved["kinds"], 1)]
+        self.mean = tensors["mean"].to(device)
+    except (KeyError, TypeError) as e:
+        raise BadInput(f"{path} is damaged ({e} is missing or unknown): fit and save it again") from e
+    self.composes = saved.get("composes", "ThinDecoder" in saved["kinds"])
     return self
 
 # %% ../nbs/08_cascade.ipynb #0e6c0002

@@ -9,7 +9,7 @@ __all__ = ['RESERVED', 'N_TRAIN', 'N_TEST', 'ALIKE', 'label_of', 'Axis', 'axis',
            'pending', 'fill_all', 'crc_of', 'sweep', 'tabulate', 'verdicts', 'best_start', 'save_sweep']
 
 # %% ../nbs/11_sweep.ipynb #0576e19d
-import gzip, hashlib, inspect, itertools, json, math, os, random, re, tempfile, warnings, zlib
+import gzip, hashlib, inspect, itertools, json, math, random, re, tempfile, warnings, zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -29,7 +29,7 @@ from .cascade import Cascade
 from .data import Data
 from .engine.pools import Executor, PoolError, check_executor, check_workers, computed
 from .entropy import Profile, column_of, cutoff
-from .guard import BadInput, Builder, Count, Natural, checked, resembling
+from .guard import BadInput, Builder, Count, Natural, checked, resembling, whole_file
 from .store import Column, Store, changed_libraries, libraries, stored
 
 # %% ../nbs/11_sweep.ipynb #a8aae936
@@ -605,9 +605,7 @@ def save_sweep(
     path = Path(path)
     if path.suffixes[-2:] != [".nc", ".gz"]:
         raise BadInput(f"{path.name}: give a name that ends in .nc.gz, such as sweep.nc.gz")
-    if not path.absolute().parent.is_dir(): raise BadInput(f"{path} lies in no folder: make the folder first")
     rounded = lambda v: v.round(digits) if v.dtype.kind == "f" else v
     small = ds.drop_vars("error", errors="ignore").map(rounded, keep_attrs=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(gzip.compress(bytes(small.to_netcdf(engine="scipy")), mtime=0))
-    os.replace(part, path)
+    with whole_file(path) as part:
+        part.write_bytes(gzip.compress(bytes(small.to_netcdf(engine="scipy")), mtime=0))
