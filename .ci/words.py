@@ -29,8 +29,9 @@ class Explained:
     "Sentences of one page, each word explained once; `left` are the words that it has not said yet"
     def __init__(self, words, glossary): self.left, self.glossary = dict(words), glossary
 
-    def link(self, shown, word):
-        return f'<a class="word" href="{self.glossary}#{anchor(word)}" data-meaning="{escape(self.left.pop(word))}">{shown}</a>'
+    def link(self, shown, word, name=""):
+        to, meaning = f"{self.glossary}#{anchor(word)}", escape(self.left.pop(word))
+        return f'<a class="word" href="{to}"{name} data-meaning="{meaning}">{shown}</a>'
 
     def text(self, text):
         if not self.left: return text
@@ -43,7 +44,7 @@ class Explained:
     def maths(self, span):
         formula = re.sub(r"^\\\(|\\\)$", "", unescape(bare(span))).strip()
         word = next((w for w in self.left if MATHS.get(w) == formula), None)
-        return span if word is None else self.link(span, word)
+        return span if word is None else self.link(span, word, f' aria-label="{word}"') # a formula has no name of its own
 
     def sentence(self, m):
         parts = NO_TEXT.split(m[2]) # text, what is none, its tag, text, …
