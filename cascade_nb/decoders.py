@@ -257,8 +257,8 @@ class Undo(NamedTuple):
     stages: int = 1 # convolutions of a block, one behind another
     pool: bool = False # whether it is a pooling
 
-WEIGHTED, POOLS = (nn.Linear, nn.modules.conv._ConvNd), (nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd,
-                                                                     nn.modules.pooling._AdaptiveAvgPoolNd)
+WEIGHTED = nn.Linear, nn.modules.conv._ConvNd
+POOLS = nn.modules.pooling._MaxPoolNd, nn.modules.pooling._AvgPoolNd, nn.modules.pooling._AdaptiveAvgPoolNd
 
 def to_undo(
     modules:Iterable, # of nn.Module: what leads from one layer to the next, as far as it is known

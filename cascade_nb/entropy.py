@@ -158,8 +158,8 @@ SCORES = {
     "differential_entropy": Score(lambda s: differential_entropy(s.recon), "differential entropy", "nats per pixel"),
     "explained_variance": Score(lambda s: s.explained_variance, "explained variance", "1"),
     "relative_entropy_ratio": Score(lambda s: s.relative_entropy,
-                                    "relative entropy over its value at the last layer but two, median over images", "1",
-                                    _median_ratio),
+                                    "relative entropy over its value at the last layer but two, median over images",
+                                    "1", _median_ratio),
     "correlation": Score(lambda s: s.correlation, "correlation between different inputs", "1")}
 
 # %% ../nbs/07_entropy.ipynb #0d5c0006
