@@ -503,7 +503,8 @@ def fit_profile(self:Cascade,
     "The profile alone: fit and measure in one walk, keep no decoder"
     ready = self._ready(x)
     x_test = self.given(x_test)
-    with self._precise(), untouched(self.net, self.train), closing(self._fitting(ready, progress, adaptive)) as decoders:
+    fitting = self._fitting(ready, progress, adaptive)
+    with self._precise(), untouched(self.net, self.train), closing(fitting) as decoders:
         if not self.reader.lazy: decoders = list(decoders) # a fit must not run inside a pass
         return self._profiled(x_test, decoders, False)
 
@@ -585,7 +586,8 @@ def _read(path):
         with safe_open(path, "pt") as f:
             settings, tensors = json.loads(f.metadata()["cascade"]), {k: f.get_tensor(k) for k in f.keys()}
         # files of 0.1.0 have no checksum
-        if settings.get("checksum") not in (None, _checksum(settings, tensors)): raise ValueError("its checksum differs")
+        if settings.get("checksum") not in (None, _checksum(settings, tensors)):
+            raise ValueError("its checksum differs")
         if not {"solver", "noise", "seed", "layers", "train", "shape", "names", "shapes", "kinds"} <= settings.keys():
             raise ValueError("it lacks settings")
         return settings, tensors

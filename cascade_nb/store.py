@@ -92,7 +92,7 @@ def _fetch(self:Store, keys):
             try: yield Path(self.where, k).read_bytes()
             except (FileNotFoundError, NotADirectoryError): yield None
             except OSError as e:
-                raise BadInput(f"{self.where}: {k} cannot be read ({e.strerror}): mend it, or give another place") from e
+                raise BadInput(f"{self.where}: {k} cannot be read ({e.strerror}): mend that, or name another") from e
     else:
         for v in self.remote.getitems(keys, on_error="return").values():
             if isinstance(v, Exception) and not isinstance(v, KeyError): raise v

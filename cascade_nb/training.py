@@ -269,7 +269,8 @@ def learning_curve(
     lr:float, # learning rate
     recipe:Recipe=SGD, # optimiser, batch, steps and how often to measure
     goal:float=-math.inf, # held-out loss at which training ends
-) -> np.ndarray: # held-out loss after every `recipe.every` steps; ends early at the goal, or where the loss is not finite
+# held-out loss after every `recipe.every` steps; ends early at the goal, or where the loss is not finite
+) -> np.ndarray:
     "Train, and watch the loss on held-out data"
     x, y = inputs_of(train[0], net), train[1]
     opt, rng, curve = recipe.optimiser(net.parameters(), lr=lr), torch.Generator().manual_seed(0), []

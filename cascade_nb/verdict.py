@@ -36,7 +36,8 @@ from .guard import BadInput, check_readable, tensors_in, untouched, unwrapped
 from .layers import HookReader, trace_layers
 from .nets import init_normal_
 from .store import Column
-from .training import ADAMW, SGD, Loss, Recipe, best_constant, chosen_loss, given_loss, outputs_of, recipe_named
+from .training import (ADAMW, SGD, Loss, Recipe, best_constant, chosen_loss, given_loss, outputs_of,
+                                 recipe_named)
 from .sweep import label_of, tabulate
 
 # %% ../nbs/13_verdict.ipynb #6a6de46b
@@ -106,7 +107,7 @@ def pull_of(
     loss:Loss, # how they are compared
     alone:bool=True, # whether the loss takes a tensor in place of `out`
 ) -> Pull:
-    "Where the loss pulls the outputs from the best constant prediction; from the outputs themselves where none is found"
+    "Where the loss pulls the outputs from the best constant prediction, or from themselves where there is none"
     if alone:
         z = outputs_of(out)
         constant, value = best_constant(loss.measure, z, y)
@@ -149,7 +150,8 @@ def copy_of(
     "A copy to train, or `BadInput` where a network cannot be copied"
     try: return copy.deepcopy(net)
     except (RuntimeError, TypeError, AttributeError) as e:
-        raise BadInput(f"the network cannot be copied ({e}): build it anew, and give it before anything ran through it") from e
+        raise BadInput(f"the network cannot be copied ({e}): build it anew, and give it before anything ran "
+                       f"through it") from e
 
 class Batches(NamedTuple):
     "Inputs and targets, to learn from or to look at"
@@ -236,8 +238,9 @@ def _trials(net, learn, look, loss, recipe):
 
 @torch.no_grad()
 def _awake(net):
-    "A copy whose zero matrices are drawn, since they stop the gradient for one step only; the network itself where there are none"
-    def zeros(net:nn.Module) -> list: return [p for p in net.parameters() if p.ndim > 1 and p.requires_grad and not p.any()]
+    "A copy whose zero matrices are drawn, since they stop the gradient for one step only"
+    def zeros(net:nn.Module) -> list:
+        return [p for p in net.parameters() if p.ndim > 1 and p.requires_grad and not p.any()]
     if not zeros(net): return net
     net, g = copy_of(net), torch.Generator().manual_seed(0)
     for p in zeros(net): p.copy_(torch.randn(p.shape, generator=g)/math.sqrt(p[0].numel()))
@@ -390,7 +393,8 @@ def odds_by_depth(
 
 def depth_of(
     ev:xr.Dataset, # from `measurements`
-    odds:float|None=None, # log-odds of the whole network, where they are known better; by default those of the two signals
+    # log-odds of the whole network, where they are known better; by default those of the two signals
+    odds:float|None=None,
 ) -> int: # layers; 0 where not even one would train
     "The deepest layer at which the odds are even or better"
     by_depth = odds_by_depth(ev)
@@ -410,7 +414,7 @@ class Timing(NamedTuple):
 def reaching(
     ev:xr.Dataset, # from `measurements`
 ) -> np.ndarray: # log10, of some of the weights
-    "Discriminative gradients of the weights that are reached; a scale that starts at zero hides a branch for one step only"
+    "Discriminative gradients of the weights that are reached; scales that start at zero hide a branch at first"
     return discriminative_gradients(ev)[ev.gradient.values > 0]
 
 def gradient_error(
@@ -482,7 +486,8 @@ class Cause(NamedTuple):
 def _number_format(ev): return ~np.isfinite(ev.scale.values) & bool(ev.attrs.get("overflows", ""))
 
 CAUSES = {"number format": Cause(_number_format, at_once=True),
-          "explodes": Cause(lambda ev: ~(ev.scale <= GROWN*ev.scale[0]).values & ~_number_format(ev).any(), at_once=True),
+          "explodes": Cause(lambda ev: ~(ev.scale <= GROWN*ev.scale[0]).values & ~_number_format(ev).any(),
+                            at_once=True),
           "dead units": Cause(lambda ev: (ev.dead > .5).values),
           "saturated": Cause(lambda ev: (ev.saturated > .5).values),
           "shrinks": Cause(lambda ev: (ev.spread < FLOOR*ev.scale[0]).values),
@@ -635,7 +640,8 @@ class Verdict:
         n:float, # training steps, at most `HORIZON`
     ) -> float:
         "The probability that it has trained after `n` steps; NaN where the recipe was not measured"
-        if not 0 < n <= HORIZON: raise BadInput(f"n is {n!r}: training was measured up to {HORIZON} steps, give 1 to {HORIZON}")
+        if not 0 < n <= HORIZON:
+            raise BadInput(f"n is {n!r}: training was measured up to {HORIZON} steps, give 1 to {HORIZON}")
         return float(chance(self._odds(n))) if self.timing else math.nan
 
     def _odds(self, n): return (math.log(n) - self.log_steps[self.best])/self.timing.spread
@@ -729,7 +735,8 @@ def __repr__(self:Verdict) -> str:
     trains = (f"with probability {self.probability:.2f} ({lo:.2f} to {hi:.2f}) within {self.budget:,} steps of {name}"
               if name else "not calibrated: no training by this recipe was measured, so there is no probability")
     back = f", {10**(log_chi(ev)/2):.2f}× a layer on their way back" if chi is not None else ""
-    size = f"{10**np.median(reached):.1g} of the weights ({10**REFERENCE_SCALE:.1g} is sound)" if len(reached) else "none reaches a weight"
+    size = "none reaches a weight"
+    if len(reached): size = f"{10**np.median(reached):.1g} of the weights ({10**REFERENCE_SCALE:.1g} is sound)"
     rows = {"it trains": trains,
             "steps": _steps_in_words(self) if name else "",
             "as deep as": f"{'all ' if self.depth == L else ''}{self.depth} of {L} layers" if name else "",
@@ -785,7 +792,8 @@ def diagnose(
     data:object,
     repeats:int=2, # batches of inputs, and draws of the weights where a builder is given
     n_train:int=2048, # inputs that decoders learn from, in each
-    loss:Callable|None=None, # of (what the network returns, targets); None: the recipe's own, or chosen by outputs and targets
+    # of (what the network returns, targets); None: the recipe's own, or chosen by outputs and targets
+    loss:Callable|None=None,
     recipe:str|Recipe=SGD, # how it will be trained; a name from `RECIPES`, such as 'adamw'
     prove:bool=True, # try changes on a copy where the network is not expected to train
 ) -> Verdict: # with its reasons
