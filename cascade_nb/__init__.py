@@ -16,6 +16,7 @@ from .entropy import cutoff, differential_entropy, explained_variance, relative_
 from .cascade import Cascade
 from .sweep import Interrupted, best_start, open_sweep, save_sweep, sweep, verdicts
 from .training import ADAMW, PAPER, SGD, Recipe, measure_trainability
+from .explain import channel_images, class_ideals, layer_strip, what_changed # gives `Cascade` four methods as well
 
 
 class _Later:
@@ -38,7 +39,6 @@ class _Later:
 
 _LATER = {"plot": ["image_rows", "phase_diagram", "profile_plot"],
           "verdict": ["diagnose", "recommend_init"],
-          "explain": ["channel_images", "class_ideals", "layer_strip", "what_changed"],
           "widgets": ["Explorer", "Player"]}
 globals().update({name: _Later(room, name) for room, names in _LATER.items() for name in names})
 

@@ -468,8 +468,9 @@ def as_profile(
 @patch
 def _profiled(self:Cascade, x, decoders, progress):
     "The profile through these decoders"
-    with self._precise(), self._quiet(), untouched(self.net, self.train):
-        layers = self._reconstructions(x, decoders, progress)
+    # closed inside, for a walk that stops early would give the state of gradients back too late
+    with self._precise(), self._quiet(), untouched(self.net, self.train), \
+            closing(self._reconstructions(x, decoders, progress)) as layers:
         columns = score_columns(_seen(self.reader.layer_0(x), self, layers), len(self.names))
     settings = dict(solver=self.solver, noise=self.noise, solver_seed=self.seed,
                     samples=len(x)) | ({"relative": 1} if self.relative else {})

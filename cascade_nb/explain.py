@@ -12,7 +12,6 @@ import itertools, math
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import xarray as xr
@@ -132,10 +131,10 @@ CHANGES = "PuOr"
 
 def picture(
     im:np.ndarray|xr.DataArray|Tensor, # (colour, row, column), in [0, 1]; a difference may have any sign
-    ax:plt.Axes, # axes to draw on
+    ax:object, # matplotlib axes to draw on
     limit:float|None=None, # of a difference: what stands for full colour
     cmap:str=CHANGES, # colours of a difference
-) -> plt.Axes:
+) -> object: # the axes
     "One picture, or one difference"
     im = np.moveaxis(np.asarray(im), 0, -1)
     if limit is not None or im.shape[-1] not in (1, 3): im = im.mean(-1, keepdims=True)
@@ -147,6 +146,7 @@ def picture(
 def _grid(rows, columns, size=.95, text=.32):
     "Axes for rows of pictures, with some text below each"
     inches = (size*columns + .6, (size + text)*rows)
+    import matplotlib.pyplot as plt # here, for it takes long
     return plt.subplots(rows, columns, figsize=inches, layout="constrained", squeeze=False)[1]
 
 def _aside(ax, text): ax.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8)

@@ -120,8 +120,9 @@ def _is_schema(o):
 def _are_sound(attrs):
     "Whether a store's settings are as they were written; names are such that no path leads out of the store"
     if not isinstance(attrs, dict): return False
+    if attrs.get("store_format", FORMAT) != FORMAT: return True # other formats are refused by `_check_format`
     if "attrs_crc32" in attrs and attrs.pop("attrs_crc32") != _crc(attrs): return False
-    if attrs.get("store_format") != FORMAT: return True
+    if "store_format" not in attrs: return True
     return all(map(_are_pairs, (attrs.get("grid", []), attrs.get("inner", [])))) and _is_schema(attrs.get("schema", []))
 
 @patch
