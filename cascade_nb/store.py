@@ -112,8 +112,8 @@ def _is_schema(o):
 def _are_sound(attrs):
     "Whether a store's settings are as they were written; names are such that no path leads out of the store"
     if not isinstance(attrs, dict): return False
+    if attrs.get("store_format") != FORMAT: return True # another version's, which is refused or read as such
     if "attrs_crc32" in attrs and attrs.pop("attrs_crc32") != _crc(attrs): return False
-    if attrs.get("store_format") != FORMAT: return True
     return all(map(_are_pairs, (attrs.get("grid", []), attrs.get("inner", [])))) and _is_schema(attrs.get("schema", []))
 
 @patch
