@@ -586,8 +586,7 @@ def _read(path):
         if Path(path).exists() and not Path(path).is_file(): raise ValueError("it is no file")
         with safe_open(path, "pt") as f:
             settings, tensors = json.loads(f.metadata()["cascade"]), {k: f.get_tensor(k) for k in f.keys()}
-        # files of 0.1.0 have no checksum
-        if settings.get("checksum") not in (None, _checksum(settings, tensors)):
+        if settings.get("checksum") not in (None, _checksum(settings, tensors)): # files of 0.1.0 have none
             raise ValueError("its checksum differs")
         if not {"solver", "noise", "seed", "layers", "train", "shape", "names", "shapes", "kinds"} <= settings.keys():
             raise ValueError("it lacks settings")

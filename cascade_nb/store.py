@@ -92,7 +92,8 @@ def _fetch(self:Store, keys):
             try: yield Path(self.where, k).read_bytes()
             except (FileNotFoundError, NotADirectoryError): yield None
             except OSError as e:
-                raise BadInput(f"{self.where}: {k} cannot be read ({e.strerror}): mend that, or name another") from e
+                raise BadInput(f"{self.where}: {k} cannot be read ({e.strerror}): "
+                               "mend it, or give another place") from e
     else:
         for v in self.remote.getitems(keys, on_error="return").values():
             if isinstance(v, Exception) and not isinstance(v, KeyError): raise v
@@ -120,9 +121,8 @@ def _is_schema(o):
 def _are_sound(attrs):
     "Whether a store's settings are as they were written; names are such that no path leads out of the store"
     if not isinstance(attrs, dict): return False
-    if attrs.get("store_format", FORMAT) != FORMAT: return True # other formats are refused by `_check_format`
-    if "attrs_crc32" in attrs and attrs.pop("attrs_crc32") != _crc(attrs): return False
-    if "store_format" not in attrs: return True
+    if attrs.get("store_format") != FORMAT: return True # another version's, which is refused or read as such
+    if len(attrs) > 1 and attrs.pop("attrs_crc32", "") != _crc(attrs): return False # a new store has its format alone
     return all(map(_are_pairs, (attrs.get("grid", []), attrs.get("inner", [])))) and _is_schema(attrs.get("schema", []))
 
 @patch

@@ -799,7 +799,8 @@ def diagnose(
 ) -> Verdict: # with its reasons
     "Will it train by this recipe, how soon, how deep, where is the signal lost, what to change"
     for k, v in (("repeats", repeats), ("n_train", n_train)):
-        if not isinstance(v, int) or v < 1: raise BadInput(f"{k} is {v!r}: give a whole number, 1 or more")
+        if not isinstance(v, int) or not 0 < v <= 10**6:
+            raise BadInput(f"{k} is {v!r}: give a whole number, 1 or more, and no more than a million")
     recipe, made = recipe_named(recipe), [_built(net, seed) for seed in range(repeats)]
     if loss is None and recipe.loss is not SGD.loss: loss = recipe.loss
     x, y = gathered(data, made[0], 2*(n_train + N_TEST))
