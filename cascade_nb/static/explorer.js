@@ -19,7 +19,7 @@ function form(model, el, go) {
   for (const i of el.elements) i.dataset.lmSuppressShortcuts = "true";
   const $ = q => el.querySelector(q);
   el.onsubmit = e => e.preventDefault();
-  el.oninput = e => e.target.type === "file" ? send(model, e.target) : go({ [e.target.name]: read(e.target.value) });
+  el.oninput = e => e.target.type === "file" ? send(model, e.target, go) : go({ [e.target.name]: read(e.target.value) });
   el.elements.picture.onclick = () => savePicture(model);
   el.elements.table.onclick = () => saveTable(model);
   for (const b of [el.elements.compute, el.elements.stop]) b.onclick = () => model.send({ asked: b.name, controls: model.get("controls") });
@@ -52,7 +52,13 @@ function form(model, el, go) {
 }
 
 // Pictures of the reader's own, made small here; the kernel gives them the size that its networks take
-async function send(model, field) {
+async function send(model, field, go) {
+  // the page chooses the new picture itself: a choice by the kernel would be undone by changes that are still on their way to it
+  const chosen = () => {
+    model.off("change:fields", chosen);
+    go({ image: model.get("fields").find(f => f.name === "image").options.at(-1)[0] });
+  };
+  model.on("change:fields", chosen);
   for (const file of field.files) {
     const message = { asked: "picture", controls: model.get("controls"), name: file.name, url: "" };
     try {
