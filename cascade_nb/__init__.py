@@ -15,32 +15,11 @@ from .patches import register_decoder # of 0.1.0; warns
 from .entropy import cutoff, differential_entropy, explained_variance, relative_entropy
 from .cascade import Cascade
 from .sweep import Interrupted, best_start, open_sweep, save_sweep, sweep, verdicts
+from .plot import image_rows, phase_diagram, profile_plot
 from .training import ADAMW, PAPER, SGD, Recipe, measure_trainability
-from .explain import channel_images, class_ideals, layer_strip, what_changed # gives `Cascade` four methods as well
-
-
-class _Later:
-    "A name whose module is imported when the name is used: pictures and widgets take as long to import as torch"
-    def __init__(self, room:str, name:str): self._room, self._name = room, name
-
-    @property
-    def __wrapped__(self): return getattr(_import_module(f"{__name__}.{self._room}"), self._name)
-
-    @property
-    def __doc__(self): return self.__wrapped__.__doc__
-
-    def __repr__(self): return repr(self.__wrapped__)
-    def __call__(self, *args, **kwargs): return self.__wrapped__(*args, **kwargs)
-    def __getattr__(self, name): return getattr(self.__wrapped__, name)
-    def __instancecheck__(self, o): return isinstance(o, self.__wrapped__)
-    def __mro_entries__(self, bases): return (self.__wrapped__,) # so that a class can be derived from it
-    def __reduce__(self): return _Later, (self._room, self._name)
-
-
-_LATER = {"plot": ["image_rows", "phase_diagram", "profile_plot"],
-          "verdict": ["diagnose", "recommend_init"],
-          "widgets": ["Explorer", "Player"]}
-globals().update({name: _Later(room, name) for room, names in _LATER.items() for name in names})
+from .verdict import diagnose, recommend_init
+from .explain import channel_images, class_ideals, layer_strip, what_changed
+from .widgets import Explorer, Player
 
 __all__ = [
     # images in
@@ -73,6 +52,7 @@ _MOVED = {
     "trainability": {"SANE": "training.SGD", "Diagnosis": "verdict.Verdict",
                      **_all_in("verdict", "evidence>measurements SOUND>REFERENCE_SCALE "
                                           "telling_gradients>discriminative_gradients")},
+    "widgets": {"Place": "widgets.GridPoint"},
     "maps": {"Ridge": "patches.PatchRidge", "Adam": "patches.PatchAdam", "Flattened": "patches.ReshapeLearner",
              **_all_in("patches", "Map>ChannelsFirst Flat>Vector Everywhere>GlobalMean ROWS>ENOUGH CHUNK>CHUNK_BYTES")},
     "data": {"NAMES": "data.DATASETS"},
@@ -106,9 +86,3 @@ for _old in _MOVED:
     if _old in _SEARCHED:
         globals()[_old] = _modules[f"{__name__}.{_old}"] = _ModuleType(f"{__name__}.{_old}", "A module of 0.1.0 that is no more")
     _modules[f"{__name__}.{_old}"].__getattr__ = lambda name, _old=_old: _forward(_old, name)
-
-
-def __getattr__(name):
-    "A module that has not been needed yet, as `cascade_nb.plot`"
-    if name in _LATER: return _import_module(f"{__name__}.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NoReturn
-import matplotlib.pyplot as plt
 import torch
 import xarray as xr
 from torch import nn
@@ -20,7 +19,7 @@ from .cascade import SOLVERS
 from .guard import BadInput, Count, Number, check_name, fitting, resembling, whole_file
 from .data import DATASETS, FULL, load_dataset
 from .nets import SHAPES, mlp
-from .plot import phase_diagram
+from .plot import phase_diagram, plt
 from .engine.parallel import cores, side_by_side
 from .sweep import Interrupted, best_start, sweep, verdicts
 from .verdict import diagnose

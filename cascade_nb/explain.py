@@ -19,12 +19,15 @@ from fastcore.basics import patch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 from .cascade import Cascade, on_device
-from .guard import BadInput, Count, checked
+from .guard import BadInput, Count, Late, checked
 from .data import check_labels
 from .guard import hooked, untouched
 from .layers import trace_layers
 from .decoders import learner
 from .engine.memory import STACK_BYTES, rows_within
+
+# %% ../nbs/15_explain.ipynb #f33b4c49
+plt = Late("matplotlib.pyplot") # imported when something is drawn
 
 # %% ../nbs/15_explain.ipynb #0a951ff0
 @patch
@@ -131,10 +134,10 @@ CHANGES = "PuOr"
 
 def picture(
     im:np.ndarray|xr.DataArray|Tensor, # (colour, row, column), in [0, 1]; a difference may have any sign
-    ax:object, # matplotlib axes to draw on
+    ax:"plt.Axes", # axes to draw on
     limit:float|None=None, # of a difference: what stands for full colour
     cmap:str=CHANGES, # colours of a difference
-) -> object: # the axes
+) -> "plt.Axes":
     "One picture, or one difference"
     im = np.moveaxis(np.asarray(im), 0, -1)
     if limit is not None or im.shape[-1] not in (1, 3): im = im.mean(-1, keepdims=True)
@@ -146,7 +149,6 @@ def picture(
 def _grid(rows, columns, size=.95, text=.32):
     "Axes for rows of pictures, with some text below each"
     inches = (size*columns + .6, (size + text)*rows)
-    import matplotlib.pyplot as plt # here, for it takes long
     return plt.subplots(rows, columns, figsize=inches, layout="constrained", squeeze=False)[1]
 
 def _aside(ax, text): ax.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8)

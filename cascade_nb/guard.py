@@ -6,12 +6,13 @@
 __all__ = ['SPOKEN', 'WRAPPERS', 'UNREADABLE', 'BadInput', 'ArgumentKind', 'Number', 'Positive', 'Variance', 'Share', 'Whole',
            'Count', 'Natural', 'Seed', 'Names', 'Sizes', 'Builder', 'fitting', 'resembling', 'check_name', 'BadCall',
            'checked', 'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped',
-           'check_readable', 'memory', 'check_room', 'whole_file']
+           'check_readable', 'memory', 'check_room', 'whole_file', 'Late']
 
 # %% ../nbs/00_guard.ipynb #7d3c1b06
 import inspect, os, reprlib, sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
 from functools import wraps
@@ -398,3 +399,13 @@ def whole_file(
         raise BadInput(f"{path} cannot be written ({e.strerror or e}): "
                        "give a place with room that you may write to") from e
     finally: part.unlink(missing_ok=True)
+
+# %% ../nbs/00_guard.ipynb #7dfcdb5b
+class Late:
+    "A module that is imported when something of it is first asked for"
+    def __init__(self,
+        name:str, # dotted name
+    ):
+        self._name = name
+
+    def __getattr__(self, wanted): return getattr(import_module(self._name), wanted)

@@ -19,26 +19,27 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
-import matplotlib.pyplot as plt
 import numpy as np
 import torch
 import torch.nn.functional as F
 import xarray as xr
 from fastcore.basics import patch
-from matplotlib.ticker import LogLocator, NullLocator
 from torch import Tensor, nn
 from .cascade import Cascade, device_of, on_device
 from .entropy import SCORES
 from .data import Data, Inputs, gathered, inputs_of, rows_of
 from .entropy import cutoff
 from .graph import main_output
-from .guard import BadInput, check_readable, tensors_in, untouched, unwrapped
+from .guard import BadInput, Late, check_readable, tensors_in, untouched, unwrapped
 from .layers import HookReader, trace_layers
 from .nets import init_normal_
 from .store import Column
 from .training import (ADAMW, SGD, Loss, Recipe, best_constant, chosen_loss, given_loss, outputs_of,
                                  recipe_named)
 from .sweep import label_of, tabulate
+
+# %% ../nbs/13_verdict.ipynb #2517c457
+plt, ticker = map(Late, ("matplotlib.pyplot", "matplotlib.ticker"))
 
 # %% ../nbs/13_verdict.ipynb #6a6de46b
 def relative_gradients(
@@ -751,8 +752,8 @@ def __repr__(self:Verdict) -> str:
 # %% ../nbs/13_verdict.ipynb #4d1d12d0
 @patch
 def plot(self:Verdict,
-    axs:Sequence[plt.Axes]|None=None, # three axes to draw on; new ones by default
-) -> Sequence[plt.Axes]: # the axes
+    axs:"Sequence[plt.Axes]|None"=None, # three axes to draw on; new ones by default
+) -> "Sequence[plt.Axes]": # the axes
     "What comes back from each layer, how large each gradient is, and how soon it has trained"
     axs = plt.subplots(1, 3, figsize=(10, 2.6), layout="constrained")[1] if axs is None else axs
     if self.timing:
@@ -872,8 +873,8 @@ class Recommendation:
 # %% ../nbs/13_verdict.ipynb #b1e526e8
 @patch
 def plot(self:Recommendation,
-    ax:plt.Axes|None=None, # axes to draw on; new ones by default
-) -> plt.Axes: # the axes
+    ax:"plt.Axes|None"=None, # axes to draw on; new ones by default
+) -> "plt.Axes": # the axes
     "The probability of training at every point that was tried"
     ax = ax or plt.subplots(figsize=(4.6, 2.6), layout="constrained")[1]
     for b, colour in zip(self.dataset.var_b.values, plt.cm.viridis([0, .6, .9])):
@@ -881,7 +882,7 @@ def plot(self:Recommendation,
         ax.plot(line.var_w, chance(line.values), "o-", ms=4, color=colour, label=f"$\\sigma_b^2$ = {b:g}")
     ax.axvline(self.var_w, color="black", ls=":", label="recommended")
     ax.set(xlabel=r"$\sigma_w^2$", ylabel="probability of training", xscale="log", ylim=(-.03, 1.03))
-    ax.xaxis.set(major_locator=LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_locator=NullLocator())
+    ax.xaxis.set(major_locator=ticker.LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_locator=ticker.NullLocator())
     ax.legend(fontsize=8)
     return ax
 

@@ -17,7 +17,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Iterable, NamedTuple
 import anywidget, traitlets
-import matplotlib.pyplot as plt
 import numpy as np
 import xarray as xr
 import torch
@@ -25,7 +24,7 @@ from fastcore.basics import patch
 from IPython.display import HTML, display
 from PIL import Image, ImageOps
 from .cascade import Cascade
-from .guard import BadInput, Count, Natural, Positive, check_name, checked
+from .guard import BadInput, Count, Late, Natural, Positive, check_name, checked
 from .data import Data, load_dataset
 from .entropy import cutoff
 from .meanfield import xi_c
@@ -34,9 +33,12 @@ from .plot import activation_named, phase_diagram
 from .engine.parallel import Background, one_thread, reentrant_lock
 from .engine.pools import end_with_parent, fresh_processes
 
+# %% ../nbs/16_widgets.ipynb #abdc90b0
+plt = Late("matplotlib.pyplot") # imported when something is drawn
+
 # %% ../nbs/16_widgets.ipynb #9679d42e
 def picture_url(
-    fig:plt.Figure, # it is closed
+    fig:"plt.Figure", # it is closed
     dpi:int=84, # pixels an inch
 ) -> str: # a `data:` URL that holds the picture
     "A figure as something an `<img>` shows with no file beside it"
@@ -198,14 +200,6 @@ class GridPoint(NamedTuple):
     ) -> bool: # whether activation, width and images are the same
         "The same kind of network on the same images"
         return self[2:] == other[2:]
-
-# %% ../nbs/16_widgets.ipynb #d7c70277
-def __getattr__(name):
-    "`Place` of 0.1.0, with a warning, for one version"
-    if name != "Place": raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    warnings.warn("cascade_nb.widgets.Place is now GridPoint: the old name goes with the next version",
-                  DeprecationWarning, stacklevel=2)
-    return GridPoint
 
 # %% ../nbs/16_widgets.ipynb #d4f1e5c1
 def places(
