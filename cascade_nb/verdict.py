@@ -882,7 +882,8 @@ def plot(self:Recommendation,
         ax.plot(line.var_w, chance(line.values), "o-", ms=4, color=colour, label=f"$\\sigma_b^2$ = {b:g}")
     ax.axvline(self.var_w, color="black", ls=":", label="recommended")
     ax.set(xlabel=r"$\sigma_w^2$", ylabel="probability of training", xscale="log", ylim=(-.03, 1.03))
-    ax.xaxis.set(major_locator=ticker.LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}", minor_locator=ticker.NullLocator())
+    ax.xaxis.set(major_locator=ticker.LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}",
+                 minor_locator=ticker.NullLocator())
     ax.legend(fontsize=8)
     return ax
 
