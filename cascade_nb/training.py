@@ -22,7 +22,7 @@ import xarray as xr
 from fastcore.basics import patch
 from torch import Tensor, nn
 from .data import Data, Inputs, inputs_of
-from .guard import BadInput, tensors_in
+from .guard import BadInput, Builder, Count, Number, Positive, checked, fitting, tensors_in
 from .nets import softmax_then_cross_entropy
 from .graph import fingerprint_of, main_output
 from .store import Column
@@ -145,23 +145,23 @@ def best_constant(
         return constant.detach(), value().item()
 
 # %% ../nbs/12_training.ipynb #98ed6572
+@checked
 @dataclass(frozen=True)
 class Recipe:
     "How a network is trained, and when to stop"
     loss:Callable = F.cross_entropy # of (logits, classes)
     optimiser:Callable = partial(torch.optim.SGD, momentum=.9) # of (parameters, lr=…)
     lrs:tuple = (1e-3, 1e-2, 1e-4) # learning rates, in the order in which they are tried
-    batch:int = 64 # images a step
-    steps:int = 150 # at most, for each learning rate
-    every:int = 25 # steps between two measurements of the test accuracy
-    enough:float = .4 # test accuracy from which a network counts as trained
-    stop:float = 1. # test accuracy at which training ends
-    early_abort:float = .15 # test accuracy to exceed within half of the steps
+    batch:Count = 64 # images a step
+    steps:Count = 150 # at most, for each learning rate
+    every:Count = 25 # steps between two measurements of the test accuracy
+    enough:Number = .4 # test accuracy from which a network counts as trained
+    stop:Number = 1. # test accuracy at which training ends
+    early_abort:Number = .15 # test accuracy to exceed within half of the steps
 
     def __post_init__(self):
         if not self.lrs: raise BadInput("lrs is empty: give at least one learning rate")
-        for k in ("batch", "steps", "every"):
-            if getattr(self, k) < 1: raise BadInput(f"{k} is {getattr(self, k)}: give 1 or more")
+        for lr in self.lrs: fitting(lr, Positive, "a learning rate of lrs")
 
 # %% ../nbs/12_training.ipynb #61f78e1f
 SGD = Recipe(steps=2000)
@@ -317,8 +317,9 @@ def recipe_settings(
     return {**named, "recipe_operators": operators}
 
 # %% ../nbs/12_training.ipynb #58573bbd
+@checked
 def measure_trainability(
-    make_net:Callable, # builder of networks, such as `mlp`
+    make_net:Builder, # builder of networks, such as `mlp`
     grid:dict, # its arguments that vary: name → values; here `depth` may be one
     data:Data, # with labels
     recipe:str|Recipe=SHORT, # how to train; a name from `RECIPES`, such as 'paper'
