@@ -461,7 +461,8 @@ def transformer(
     if width % heads: raise BadInput(f"heads is {heads}: give a number that divides the width, {width}")
     side = _patch_side(tokens, size)
     check_room(depth*(5*width**2 + 10_000) + (in_channels*side**2 + tokens + n_out)*width, "this network")
-    stem = [Patches(side), skip_init(nn.Linear, in_channels*side**2, width), Positions(tokens, width), nn.LayerNorm(width)]
+    stem = [Patches(side), skip_init(nn.Linear, in_channels*side**2, width), Positions(tokens, width),
+            nn.LayerNorm(width)]
     blocks = [TransformerBlock(width, heads, norm, residual, act, causal) for _ in range(depth)]
     last = [nn.LayerNorm(width)] if norm == "pre" else []
     net = drawn(nn.Sequential(*stem, *blocks, *last, TokenMean(), skip_init(nn.Linear, width, n_out)),
