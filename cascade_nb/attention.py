@@ -24,7 +24,7 @@ def gumbel_mean(
     power:int, # k
 ) -> np.ndarray: # (points,)
     "E[y^k exp(-y)] for y = exp(x + a)"
-    a = np.linspace(-8.5, 8.5, 120 + math.ceil(24*spread))
+    a = np.linspace(-8.5, 8.5, 80 + math.ceil(16*spread))
     w = np.exp(-a**2/2)
     y = np.exp(np.minimum(x[:, None] + spread*a, 6.6)) # exp(-exp(6.6)) is below 1e-300
     return y**power*np.exp(-y)@(w/w.sum())
@@ -84,13 +84,16 @@ def attention_step(
     var_v:float, # σ_v²
 ) -> tuple[float, float, dict]: # mean square and mean product of what it sends out; what a gradient meets
     "One attention layer"
-    Y, Z = attention_overlaps(beta*q*math.sqrt(1 - c), c, tokens)
-    sent = var_v*q*(c + (1 - c)*Y), var_v*q*(c + (1 - c)*Z)
-    if tokens is None: return *sent, dict(Y=Y)
-    two, three, square = softmax_moments(beta*q*math.sqrt((1 - c)*math.log(tokens)), tokens)
-    through_scores = var_v*beta**2*math.log(tokens)*q**2*(1 - c)*(2 - c)*(two - 2*three + square)
+    strength = beta*q*math.sqrt(1 - c)
+    if tokens is None:
+        Y, Z = attention_overlaps(strength, c, None)
+        return var_v*q*(c + (1 - c)*Y), var_v*q*(c + (1 - c)*Z), dict(Y=Y)
+    spread = strength*math.sqrt(math.log(tokens))
+    Y, cubes, squared = softmax_moments(spread, tokens)
+    Z = common_attention(spread, max(c, 0.), tokens)
+    through_scores = var_v*beta**2*math.log(tokens)*q**2*(1 - c)*(2 - c)*(Y - 2*cubes + squared)
     back = np.array([[var_v*Y + through_scores, var_v*(tokens - 1)*Z], [var_v*(1 - Y)/(tokens - 1), var_v*(1 - Z)]])
-    return *sent, dict(Y=Y, back=back)
+    return var_v*q*(c + (1 - c)*Y), var_v*q*(c + (1 - c)*Z), dict(Y=Y, back=back)
 
 def feedforward_step(
     q:float, # mean square of a token that it is given
@@ -171,7 +174,8 @@ def rank_collapse(
 ) -> float: # λ, below 1 where the tokens become alike
     "Factor by which a block shrinks the difference between two similar tokens, where the size of tokens has settled"
     if norm is None or (norm == "pre" and residual >= 1):
-        raise BadInput(f"norm is {norm!r} and residual {residual:g}: the size of tokens does not settle; see `power_law`")
+        raise BadInput(f"norm is {norm!r} and residual is {residual:g}: the size of tokens does not settle; "
+                       "give norm='post', or a residual below 1")
     sent, _, met = feedforward_step(1., 1., var_w, var_b, act_pair(act))
     slope, a = met["back"][0, 0], residual**2
     q = (a*var_v + sent)/(1 - a**2) if norm == "pre" else 1. # q = α²(α²q + σ_v²) + q_F
@@ -205,6 +209,6 @@ def settled_similarity(
     "The fixed point of the similarity of two tokens"
     last = start
     for _, c, _ in islice(_walk(beta, tokens, var_w, var_b, norm, residual, act, var_v, start), most):
-        if abs(c - last) < 1e-5: return c
+        if abs(c - last) < 1e-4: return c
         last = c
     return math.nan
