@@ -424,12 +424,13 @@ def _patch_side(tokens, size):
     "Pixels along a patch; `BadInput` where an image has no such patches"
     along = math.isqrt(tokens)
     if along > 1 and along**2 == tokens and size % along == 0: return size//along
-    fitting = ", ".join(str(n*n) for n in range(2, size + 1) if size % n == 0)
-    raise BadInput(f"tokens is {tokens}: an image of {size}×{size} pixels has {fitting} square patches")
+    raise BadInput(f"tokens is {tokens}: give the square of a number above 1 that divides the image's side, {size}")
 
 @torch.no_grad()
 def _scale_attention(net, tokens, var_w, beta, var_v):
-    "Give queries, keys and values variances of their own"
+    "Give queries, keys and values variances of their own; `BadInput` where float32 does not hold them"
+    for name, v in (("beta", beta), ("var_v", var_v)):
+        if not 1e-30 <= v <= 1e30: raise BadInput(f"{name} is {v:g}, too far from 1 for float32: give 1e-30 to 1e30")
     var_qk = beta*math.sqrt(math.log(tokens))
     for m in (m for m in net.modules() if isinstance(m, Attention)):
         for layer, var in ((m.query, var_qk), (m.key, var_qk), (m.value, var_v)):
