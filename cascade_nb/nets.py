@@ -469,7 +469,7 @@ def transformer(
     net = drawn(nn.Sequential(*stem, *blocks, *last, TokenMean(), skip_init(nn.Linear, width, n_out)),
                 init, var_w, var_b, seed)
     _scale_attention(net, tokens, var_w, beta, var_v)
-    rng = torch.Generator().manual_seed(int(seed))
+    rng = torch.Generator().manual_seed(int(seed) + 10**6) # not the numbers that the weights are made of
     net[2].weight.data.copy_(gaussian((tokens, width), .1*var_w, rng)) # .1 is the mean square of a digit's pixels
     return net
 
