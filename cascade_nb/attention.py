@@ -170,15 +170,17 @@ def transformer_path(
                       dict(block=np.arange(depth + 1)))
 
 # %% ../nbs/20_attention.ipynb #27b00021
+@checked
 def rank_collapse(
-    var_w:float=1., # σ_w²
-    var_b:float=0., # σ_b²
+    var_w:Positive=1., # σ_w²
+    var_b:Variance=0., # σ_b²
     norm:str|None="post", # layer norm: 'pre' or 'post'
-    residual:float=1., # α; below 1 with the norm first
+    residual:Variance=1., # α; below 1 with the norm first
     act:Callable=nn.ReLU, # activation, see `act_pair`
-    var_v:float=1., # σ_v²
+    var_v:Positive=1., # σ_v²
 ) -> float: # λ, below 1 where the tokens become alike
     "Factor by which a block shrinks the difference between two similar tokens, where the size of tokens has settled"
+    if norm not in NORMS: check_name("norm", norm, NORMS)
     if norm is None or (norm == "pre" and residual >= 1):
         raise BadInput(f"norm is {norm!r} and residual is {residual:g}: the size of tokens does not settle; "
                        "give norm='post', or a residual below 1")
@@ -188,11 +190,12 @@ def rank_collapse(
     middle = a*q + var_v if norm == "pre" else 1.
     return a*q/(a*q + var_v)*(a*middle + slope)/(a*middle + sent)
 
+@checked
 def power_law(
-    var_w:float=1., # σ_w²
-    var_b:float=0., # σ_b²
+    var_w:Positive=1., # σ_w²
+    var_b:Variance=0., # σ_b²
     act:Callable=nn.ReLU, # activation, see `act_pair`
-    var_v:float=1., # σ_v²
+    var_v:Positive=1., # σ_v²
 ) -> float: # k in 1 - c ∝ block^-k
     "How fast tokens become alike with the norm first and α = 1"
     sent, _, met = feedforward_step(1., 1., var_w, var_b, act_pair(act))
