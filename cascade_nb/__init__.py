@@ -8,7 +8,8 @@ from warnings import warn as _warn
 # what stands in no list below is for those who ask for it by name
 from .guard import BadInput
 from .data import Data, load_dataset
-from .nets import cnn, init_delta_orthogonal_, init_normal_, init_orthogonal_, mlp, resnet, softmax_then_cross_entropy
+from .nets import (cnn, init_delta_orthogonal_, init_normal_, init_orthogonal_, mlp, resnet, softmax_then_cross_entropy,
+                   transformer)
 from .meanfield import chi_1, c_star, critical_line, mean_field, phase, q_star, trainable_depth, xi_c, xi_q
 from .layers import trace_layers
 from .patches import register_decoder # of 0.1.0; warns
@@ -25,7 +26,7 @@ __all__ = [
     # images in
     "load_dataset", "Data", "BadInput",
     # networks, and where they start
-    "mlp", "cnn", "resnet", "init_normal_", "init_orthogonal_", "init_delta_orthogonal_",
+    "mlp", "cnn", "resnet", "transformer", "init_normal_", "init_orthogonal_", "init_delta_orthogonal_",
     # what theory expects of them
     "q_star", "chi_1", "xi_q", "xi_c", "critical_line", "phase",
     # what they keep of an image
