@@ -42,12 +42,11 @@ class Untrainable(AssertionError):
         verdict:Verdict, # on the network
         at_least:float, # the probability that was asked for
     ):
-        super().__init__(verdict, at_least)
+        super().__init__(shortened(f"the network trains with probability {verdict.probability:.2f}, and at least "
+                                   f"{at_least:g} was asked for\n{verdict}"))
         self.verdict, self.at_least = verdict, at_least
 
-    def __str__(self):
-        return shortened(f"the network trains with probability {self.verdict.probability:.2f}, and at least "
-                         f"{self.at_least:g} was asked for\n{self.verdict}")
+    def __reduce__(self): return Untrainable, (self.verdict, self.at_least)
 
 # %% ../nbs/18_checks.ipynb #c4ec0012
 @checked
