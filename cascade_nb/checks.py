@@ -5,7 +5,7 @@
 # %% auto #0
 __all__ = ['TRANSPARENT', 'ERRORS', 'CURVES', 'shortened', 'Untrainable', 'assert_trainable', 'Event', 'passing', 'owned', 'Part',
            'Moments', 'moments_of', 'standard_errors', 'overlap', 'shuffled', 'overlap_excess', 'Comparison', 'redrawn',
-           'compare']
+           'differences', 'compare']
 
 # %% ../nbs/18_checks.ipynb #c4ec0005
 import copy, inspect, math
@@ -322,6 +322,18 @@ def _curves(draws, x, y, loss):
     return xr.concat(rows, "draw", combine_attrs="override", join="outer")
 
 # %% ../nbs/18_checks.ipynb #c4ec0033
+def differences(
+    draws_a:Sequence[nn.Module], # draws of one network, one or more
+    draws_b:Sequence[nn.Module], # draws of another
+    x:Inputs, # a few inputs of both
+) -> tuple: # list of `Part`; statistics of each weight by name; names of modules in the order in which they run
+    "Where two networks differ beyond chance"
+    reads = [[_Read(net, x) for net in draws] for draws in (draws_a, draws_b)]
+    a, b = reads[0][0], reads[1][0]
+    n, parts = _in_common(a, b)
+    differing, rows = _weights(*reads, n)
+    return parts + differing + _function(a, b, x, n), rows, [e.name for e in a.events]
+
 @checked
 def compare(
     net_a:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
@@ -337,16 +349,14 @@ def compare(
     x, y = gathered(data, both[0][0], n_train + N_TEST)
     if len(x) <= N_TEST: raise BadInput(f"{len(x)} inputs: give at least {2*N_TEST}, better {n_train + N_TEST}")
     x, y = x[:n_train + N_TEST], rows_of(y, slice(0, n_train + N_TEST), len(x))
-    single = [isinstance(net, nn.Module) for net in (net_a, net_b)]
-    reads = [[_Read(net, x[:32]) for net in (made[:1] if alone else made)] for made, alone in zip(both, single)]
-    n, parts = _in_common(reads[0][0], reads[1][0])
-    differing, rows = _weights(*reads, n)
-    parts += differing + _function(reads[0][0], reads[1][0], x[:32], n)
+    known = [made[:1] if isinstance(net, nn.Module) else made for net, made in zip((net_a, net_b), both)]
+    parts, rows, order = differences(*known, x[:32])
     ds = xr.concat([_curves(made, x, y, loss) for made in both], "net", combine_attrs="override", join="outer")
     ds = ds.assign_coords(net=["a", "b"], parameter=list(rows))
-    for k in ("std", "mean", "zeros"): ds[k] = ("parameter", "net"), np.array([r[k] for r in rows.values()]).reshape(-1, 2)
+    for k in ("std", "mean", "zeros"):
+        ds[k] = ("parameter", "net"), np.array([r[k] for r in rows.values()]).reshape(-1, 2)
     ds["excess"] = "parameter", [r["excess"] for r in rows.values()], {"long_name": "difference over what chance allows"}
-    return Comparison(parts, ds.assign_attrs(order=[e.name for e in reads[0][0].events]))
+    return Comparison(parts, ds.assign_attrs(order=order))
 
 # %% ../nbs/18_checks.ipynb #c4ec0035
 def _layer_at(order, names, layer):
@@ -374,6 +384,7 @@ def plot(self:Comparison,
     axs[2].set(ylabel="gradient over weight")
     if self.first:
         names = self.dataset.layer_name.isel(net=0, draw=0).values.tolist()
-        for ax in axs[:2]: ax.axvline(_layer_at(self.dataset.order, names, self.first), color="black", ls=":", label="first")
+        at = _layer_at(self.dataset.order, names, self.first)
+        for ax in axs[:2]: ax.axvline(at, color="black", ls=":", label="first difference")
     axs[0].legend(fontsize=8)
     return axs
