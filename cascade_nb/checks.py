@@ -570,7 +570,7 @@ class Precision:
             (name, how), more = weights[0], len(weights) - 1
             cure = {"overflow": "scale the loss down", "underflow": "scale the loss up (torch.amp.GradScaler)"}
             return (f"runs, and the gradient {LOSSES[how]} first at {name}{f' and at {more} more' if more else ''}: "
-                    f"{cure.get(how, 'keep gradients in float32')}")
+                    f"{cure.get(how, 'keep weights in float32 (torch.autocast), and scale the loss up in float16')}")
         return "works"
 
     def __repr__(self): return "\n".join(f"{k:>9}  {v}" for k, v in self.verdicts.items())
