@@ -436,7 +436,7 @@ def _sentence(ds, name, along, how):
     v = ds[name].mean([k for k in ds[name].dims if k != along])
     lo, hi = ds[along].values[[0, -1]]
     ends = f"{v.values[0]:.2g} at {along} {lo}, {v.values[-1]:.2g} at {along} {hi}"
-    means = {("explained_variance", "falls"): f"inputs are lost on the way: change the initialisation before the {along}",
+    means = {("explained_variance", "falls"): "less of an input arrives: what was tuned small need not hold when large",
              ("scale", "rises"): "activations grow, and gradients with them",
              ("scale", "falls"): "activations shrink towards the noise of rounding",
              ("gradient", "falls"): "a learning rate tuned small is too small when large",
@@ -459,7 +459,8 @@ def coordinate_check(
     widths, depths = sorted(set(widths)), sorted(set(depths))
     try: inspect.signature(make_net).bind(width=widths[0], depth=depths[0], seed=0)
     except TypeError as e:
-        raise BadInput(f"the builder does not take width, depth and seed ({e}): give lambda width, depth, seed: ...") from e
+        raise BadInput(f"the builder does not take width, depth and seed ({e}): "
+                       "give lambda width, depth, seed: ...") from e
     x, y = gathered(data, _one(make_net, widths[0], depths[0], 0), n_train + N_TEST)
     if len(x) <= N_TEST: raise BadInput(f"{len(x)} inputs: give at least {2*N_TEST}, better {n_train + N_TEST}")
     x, y = x[:n_train + N_TEST], rows_of(y, slice(0, n_train + N_TEST), len(x))
@@ -481,6 +482,12 @@ def _measured(net, x, y, loss):
             float(10**np.median(g)) if len(g) else 0.)
 
 # %% ../nbs/18_checks.ipynb #c4ec0054
+def _two_decades(values):
+    "Limits that hold all values, and no less than two powers of ten, so that what is flat looks flat"
+    lo, hi = max(values.min(), 1e-30), max(values.max(), 1e-30)
+    middle = math.sqrt(lo*hi)
+    return min(lo/1.5, middle/10), max(1.5*hi, middle*10)
+
 @patch
 def plot(self:Coordinates,
     axs:"Sequence[Sequence[plt.Axes]]|None"=None, # 2 × 3 axes to draw on; new ones by default
@@ -493,11 +500,12 @@ def plot(self:Coordinates,
         for ax, name in zip(row, QUANTITIES):
             for colour, value in zip(colours, mean[each].values):
                 ax.plot(mean[along], mean[name].sel({each: value}), "o-", ms=4, color=colour, label=f"{each} {value}")
-            ax.set(xlabel=along, ylabel=QUANTITIES[name].replace(" of the", "\nof the").replace(" from", "\nfrom"), xscale="log")
+            label = QUANTITIES[name].replace(" of the", "\nof the").replace(" from", "\nfrom").replace(", ", ",\n")
+            ax.set(xlabel=along, ylabel=label, xscale="log")
             ax.set_xticks(mean[along].values, mean[along].values)
             ax.xaxis.set_minor_locator(ticker.NullLocator())
             ax.set_title(self.readings.get((name, along), ""), fontsize=9)
-            if name != "explained_variance": ax.set(yscale="log")
+            if name != "explained_variance": ax.set(yscale="log", ylim=_two_decades(mean[name].values))
         row[0].set(ylim=(-.03, 1))
         row[0].legend(fontsize=7)
     return axs
@@ -559,7 +567,8 @@ class Precision:
         return {str(form): self._verdict(str(form)) for form in self.dataset.format.values}
 
     def _verdict(self, form):
-        layers, weights = self.named(form), [*self.named(form, "weight").items()][::-1] # the backward pass starts at the end
+        layers, weights = self.named(form), [*self.named(form, "weight").items()]
+        weights.reverse() # the backward pass starts at the end
         if layers:
             (name, how), more = next(iter(layers.items())), len(layers) - 1
             cure = {"overflow": "scale this layer down, normalise before it, or use a format of more range",
@@ -609,7 +618,8 @@ def precision_check(
     data:object, # what `diagnose` takes: a `Data`, inputs, (inputs, targets), or an iterable of such pairs
     formats:Names=tuple(FORMATS), # names from `FORMATS`
     n:Count=64, # inputs
-    loss:Callable|None=None, # of (what the network returns, targets); None: chosen, or the outputs' mean square without targets
+    # of (what the network returns, targets); None: chosen by both, or without targets the mean square of the outputs
+    loss:Callable|None=None,
 ) -> Precision: # what each format breaks
     "Which layers overflow, underflow or lose the signal in which number format"
     for form in formats: check_name("format", form, FORMATS)
@@ -642,12 +652,14 @@ def plot(self:Precision,
     marks = {"overflow": "^", "underflow": "v", "error": "x"}
     for ax, what, k in zip(axs, ("layer", "weight"), ("error", "gradient_error")):
         for i, form in enumerate(map(str, self.dataset.format.values)):
-            line = self.dataset[k].sel(format=form)
-            ax.plot(range(1, line.size + 1), line.clip(1e-9), color=f"C{i}", label=form)
-            for name, how in self.named(form, what).items():
-                at = list(self.dataset[what].values).index(name)
-                ax.plot(at + 1, max(float(line[at]), 1e-9), marks[how], color=f"C{i}", ms=7)
+            broken, names = self.named(form, what), self.dataset[what].values.tolist()
+            line = self.dataset[k].sel(format=form).clip(1e-9).values.copy()
+            line[[n for n, name in enumerate(names) if broken.get(name) == "overflow"]] = 10. # there is no error to draw
+            ax.plot(range(1, len(line) + 1), line, color=f"C{i}", label=form)
+            for name, how in broken.items():
+                ax.plot(names.index(name) + 1, line[names.index(name)], marks[how], color=f"C{i}", ms=7)
         ax.axhline(HALF, color="grey", ls=":", lw=.8)
+        ax.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
         ax.set(xlabel="module" if what == "layer" else "weight", yscale="log",
                ylabel="error over what differs" if what == "layer" else "error of the gradient")
     for how, mark in marks.items(): axs[1].plot([], [], mark, color="black", label=LOSSES[how])
