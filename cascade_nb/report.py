@@ -4,11 +4,11 @@
 
 # %% auto #0
 __all__ = ['SCHEMA_VERSION', 'LISTED', 'LONGEST', 'FIELDS', 'STYLE', 'plain', 'page', 'random_kept', 'recipe_of',
-           'check_training']
+           'check_training', 'first_batches', 'trainer_callback', 'lightning_callback']
 
 # %% ../nbs/19_report.ipynb #4e904705
 import base64, io, json, math, platform, random, warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -19,10 +19,11 @@ import numpy as np
 import torch
 from fastcore.basics import patch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Subset
 from .checks import Untrainable
 from .guard import BadInput, Count, Late, Share, checked, whole_file
 from .training import RECIPES, Recipe
-from .verdict import READINGS, STATES, Recommendation, Verdict, diagnose
+from .verdict import N_TEST, READINGS, STATES, Recommendation, Verdict, diagnose
 
 # %% ../nbs/19_report.ipynb #4e904706
 plot = Late("cascade_nb.plot")
@@ -292,3 +293,69 @@ def check_training(
         if stop: raise Untrainable(verdict, at_least)
         warnings.warn(str(Untrainable(verdict, at_least)), stacklevel=3)
     return verdict
+
+# %% ../nbs/19_report.ipynb #4e904736
+def first_batches(
+    loader:DataLoader, # of a trainer; only read
+    n:int, # inputs
+) -> list: # batches, (inputs, targets)
+    "Batches of some of the data of a loader, in an order of their own"
+    if not hasattr(loader.dataset, "__getitem__") or not hasattr(loader.dataset, "__len__"):
+        raise BadInput("the loader's dataset is a stream: call check_training(net, first batches, optimiser, steps)")
+    some = torch.randperm(len(loader.dataset), generator=torch.Generator().manual_seed(0))[:n].tolist()
+    with random_kept(loader): batches = list(DataLoader(Subset(loader.dataset, some), 64, collate_fn=loader.collate_fn))
+    return [_with_targets(b) for b in batches]
+
+def _with_targets(batch):
+    "Inputs and targets of a batch"
+    if isinstance(batch, Mapping) and "labels" in batch:
+        return {k: v for k, v in batch.items() if k != "labels"}, batch["labels"]
+    if isinstance(batch, (list, tuple)) and len(batch) == 2: return tuple(batch)
+    raise BadInput(f"a batch is a {type(batch).__name__}: it has to be a pair (inputs, targets), or a dict with labels")
+
+def _asks(kept, net, loader, opt, steps, batch, how):
+    "What the callbacks have in common; the verdict is kept"
+    n = 2*(how.get("n_train", 1024) + N_TEST)
+    kept.verdict = check_training(net, first_batches(loader, n), getattr(opt, "optimizer", opt), steps, batch, **how)
+
+# %% ../nbs/19_report.ipynb #4e904737
+@checked
+def trainer_callback(
+    loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
+    at_least:Share=.5, # probability of training
+    stop:bool=False, # raise `Untrainable` rather than warn
+    n_train:Count=1024, # inputs that decoders learn from
+) -> object: # a `TrainerCallback`; its `verdict` is there once training has begun
+    "A callback for the `Trainer` of transformers, which asks before the first step"
+    from transformers import TrainerCallback
+    how = dict(loss=loss, at_least=at_least, stop=stop, n_train=n_train)
+    class BeforeTraining(TrainerCallback):
+        def on_train_begin(self, args, state, control, model=None, optimizer=None, train_dataloader=None, **more):
+            batch = args.train_batch_size*args.gradient_accumulation_steps
+            _asks(self, model, train_dataloader, optimizer, state.max_steps, batch, how)
+    return BeforeTraining()
+
+@checked
+def lightning_callback(
+    loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
+    at_least:Share=.5, # probability of training
+    stop:bool=False, # raise `Untrainable` rather than warn
+    n_train:Count=1024, # inputs that decoders learn from
+) -> object: # a `Callback`; its `verdict` is there once training has begun
+    "A callback for the `Trainer` of Lightning, which asks before the first step"
+    from lightning.pytorch import Callback
+    how = dict(loss=loss, at_least=at_least, stop=stop, n_train=n_train)
+    class BeforeTraining(Callback):
+        def on_train_start(self, trainer, pl_module):
+            batch = (trainer.train_dataloader.batch_size or 1)*trainer.accumulate_grad_batches
+            with _detached(pl_module) as net:
+                _asks(self, net, trainer.train_dataloader, trainer.optimizers[0], int(trainer.estimated_stepping_batches),
+                      batch, how)
+    return BeforeTraining()
+
+@contextmanager
+def _detached(module):
+    "A module of Lightning without its trainer, so that it can be copied"
+    trainer, module._trainer = module._trainer, None
+    try: yield module
+    finally: module._trainer = trainer
