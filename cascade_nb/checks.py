@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from .data import Inputs, gathered, rows_of
 from .guard import (BadInput, Builder, Count, Late, Names, Share, Sizes, check_name, check_readable, checked,
                               hooked, untouched, unwrapped)
+from .layers import check_batch
 from .training import ADAMW, Recipe, chosen_loss, given_loss, outputs_of
 from .verdict import N_TEST, Verdict, copy_of, diagnose, measurements, reaching
 
@@ -590,9 +591,20 @@ def _gradients(net, x, y, loss):
     named = {n: p for n, p in net.named_parameters() if p.requires_grad}
     with untouched(net), torch.enable_grad():
         out = x.call(net)
-        value = outputs_of(out).square().mean() if y is None else loss(out, y)
+        value = loss(out, y)
         found = torch.autograd.grad(value, list(named.values()), allow_unused=True)
     return {n: g for n, g in zip(named, found) if g is not None}
+
+def _measure(out, y, loss):
+    "A loss that runs on these outputs and targets; the mean square of the outputs where neither is given"
+    if y is None and loss is None: return lambda out, y: outputs_of(out).square().mean()
+    found = chosen_loss(out, y) if loss is None else given_loss(loss)
+    try: value = found.measure(out, y)
+    except Exception as e: # whatever a function does
+        raise BadInput(f"the loss {found.name!r} failed on outputs and targets ({e}): give loss=, a function of (what "
+                       "the network returns, targets)") from e
+    if isinstance(value, Tensor) and value.numel() == 1: return found.measure
+    raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
 
 def _in_format(net, x, form):
     "A copy of a network and its inputs in a number format"
@@ -628,8 +640,12 @@ def precision_check(
     check_readable(net)
     x, y = gathered(data, net, n)
     x, y = x[:n], None if y is None else rows_of(y, slice(0, n), len(x))
-    with untouched(net): out = x.call(net)
-    measure = None if y is None else (chosen_loss(out, y) if loss is None else given_loss(loss)).measure
+    check_batch(net, x, train=False)
+    try:
+        with untouched(net): out = x.call(net)
+    except (RuntimeError, TypeError, IndexError, ValueError) as e: # what PyTorch raises for inputs that do not fit
+        raise BadInput(f"{type(net).__name__} does not run on these inputs ({e}): give what it takes") from e
+    measure = _measure(out, y, loss)
     true, true_gradients = _run(net, x, y, measure, torch.float64)
     columns = {k: [] for k in (*LOSSES, *(f"gradient_{k}" for k in LOSSES))}
     for form in formats:
