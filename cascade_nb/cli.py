@@ -350,17 +350,19 @@ def _diagnose_parser():
     add = p.add_argument
     add("net", help="package.module:make_net, a network or a function that builds one")
     add("--with", dest="words", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of that function")
-    _data_options(add, ", or package.module:make_data, data or a function that makes them, in any form that diagnose takes")
+    _data_options(add, ", or package.module:make_data, data in any form that diagnose takes, or a function of them")
     add("--loss", default=None, help="package.module:loss, a function of (what the network returns, targets); "
         "chosen by outputs and targets if not given")
-    add("--recipe", default="sgd", type=_among("recipe", RECIPES), help=f"how it will be trained: {', '.join(RECIPES)}")
+    add("--recipe", default="sgd", type=_among("recipe", RECIPES), metavar="NAME",
+        help=f"how it will be trained: {', '.join(RECIPES)}")
     add("--repeats", type=_like(Count), default=2,
         help="batches of images, and draws of the weights where the function takes a seed")
     add("--inputs", type=_like(Count), help=f"images that decoders are fitted on; at most {INPUTS} if not given")
     add("--out", default=None, help="folder for the picture and the data")
     add("--json", type=_file_ending(".json"), metavar="FILE", help="where the verdict goes as data")
     add("--html", type=_file_ending(".html"), metavar="FILE", help="where the verdict goes as a page")
-    add("--at-least", type=_like(Share), default=None, metavar="P", help="exit with code 1 where the probability is below")
+    add("--at-least", type=_like(Share), default=None, metavar="P",
+        help="exit with code 1 where the probability is below")
     return p
 
 # %% ../nbs/17_cli.ipynb #710805b3

@@ -131,7 +131,8 @@ def to_dict(self:Verdict) -> dict: # with the keys of `FIELDS`
     tried = [{"change": k, "probability": p} for k, p in self.proven]
     tried += [{"change": k, "probability": None} for k in self.refuted]
     return plain({
-        "schema": "cascade_nb.verdict", "version": SCHEMA_VERSION, "made_with": _versions(), "network": ev.attrs["net"],
+        "schema": "cascade_nb.verdict", "version": SCHEMA_VERSION, "made_with": _versions(),
+        "network": ev.attrs["net"],
         "recipe": _recipe(self.recipe), "calibrated": not math.isnan(self.probability),
         "probability": self.probability, "interval": self.interval, "steps": self.steps,
         "steps_interval": self.steps_interval, "lr": self.lr, "depth": self.depth, "lost": lost, "phase": self.phase,
@@ -145,7 +146,9 @@ def _table(caption, head, rows):
     def cell(v:object) -> str:
         return escape("–" if v is None else f"{v:.3g}" if isinstance(v, float) else str(v))
     top = f"<thead><tr>{''.join(f'<th scope=col>{cell(k)}</th>' for k in head)}</tr></thead>" if head else ""
-    body = "".join(f"<tr><th scope=row>{cell(k)}</th>{''.join(f'<td>{cell(v)}</td>' for v in row)}</tr>" for k, *row in rows)
+    def line(k:object, *row:object) -> str:
+        return f"<tr><th scope=row>{cell(k)}</th>{''.join(f'<td>{cell(v)}</td>' for v in row)}</tr>"
+    body = "".join(line(*row) for row in rows)
     return f"<table><caption>{escape(caption)}</caption>{top}<tbody>{body}</tbody></table>"
 
 def _rows(verdict):
@@ -165,7 +168,8 @@ def _repr_html_(self:Recommendation) -> str:
         ("σ_w² may be off by", margin), ("looked at", f"{int(self.dataset.odds.count())} networks")])
 
 # %% ../nbs/19_report.ipynb #4e904722
-STYLE = """body{font:16px/1.5 system-ui,sans-serif;color:#111;background:#fff;margin:2rem auto;max-width:60rem;padding:0 1rem}
+STYLE = """body{font:16px/1.5 system-ui,sans-serif;color:#111;background:#fff}
+body{margin:2rem auto;max-width:60rem;padding:0 1rem}
 table{border-collapse:collapse;margin:1rem 0}caption{text-align:left;font-weight:600;padding:.3rem 0}
 th,td{border:1px solid #bbb;padding:.2rem .6rem;text-align:left;vertical-align:top}img{max-width:100%;height:auto}"""
 
@@ -219,7 +223,8 @@ def page(
                                          f"src='{_inline(plot.image_rows({'inputs': list(pictures[:16])}))}'>")
     trial = [[f"{o['lr']:g}", *[o[k] for k in READINGS]] for o in told["trial"]]
     parts = (f"<h1>{title}</h1>", _table("Verdict", (), _rows(verdict)), "<h2>What was measured</h2>",
-             f"<img alt='{escape(alt)}' src='{_inline(verdict.plot()[0].figure)}'>", _tried(told), shown, "<h2>Layers</h2>",
+             f"<img alt='{escape(alt)}' src='{_inline(verdict.plot()[0].figure)}'>", _tried(told), shown,
+             "<h2>Layers</h2>",
              _listed("Means over repeats", told["layers"]), "<h2>Weights</h2>",
              _listed("Size of the gradient over that of the weight", told["weights"]), "<h2>Trials</h2>",
              _table("Eight steps on a copy", ("learning rate", *READINGS), trial) if trial else "no trial was made",
@@ -288,7 +293,8 @@ def check_training(
     with random_kept(data):
         verdict = diagnose(net, data, repeats=1, n_train=n_train, loss=loss, recipe=recipe_of(opt, steps, batch))
     if math.isnan(verdict.probability):
-        warnings.warn(f"no training by this recipe was measured, so there is no probability:\n{verdict}", stacklevel=3)
+        text = f"no training by this recipe was measured, so there is no probability:\n{verdict}"
+        warnings.warn(text, stacklevel=3)
     elif verdict.probability < at_least:
         if stop: raise Untrainable(verdict, at_least)
         warnings.warn(str(Untrainable(verdict, at_least)), stacklevel=3)
@@ -303,7 +309,8 @@ def first_batches(
     if not hasattr(loader.dataset, "__getitem__") or not hasattr(loader.dataset, "__len__"):
         raise BadInput("the loader's dataset is a stream: call check_training(net, first batches, optimiser, steps)")
     some = torch.randperm(len(loader.dataset), generator=torch.Generator().manual_seed(0))[:n].tolist()
-    with random_kept(loader): batches = list(DataLoader(Subset(loader.dataset, some), 64, collate_fn=loader.collate_fn))
+    own = DataLoader(Subset(loader.dataset, some), 64, collate_fn=loader.collate_fn)
+    with random_kept(loader): batches = list(own)
     return [_with_targets(b) for b in batches]
 
 def _with_targets(batch):
@@ -311,7 +318,8 @@ def _with_targets(batch):
     if isinstance(batch, Mapping) and "labels" in batch:
         return {k: v for k, v in batch.items() if k != "labels"}, batch["labels"]
     if isinstance(batch, (list, tuple)) and len(batch) == 2: return tuple(batch)
-    raise BadInput(f"a batch is a {type(batch).__name__}: it has to be a pair (inputs, targets), or a dict with labels")
+    raise BadInput(f"a batch is a {type(batch).__name__}: it has to be a pair (inputs, targets), or a dict with "
+                   "labels")
 
 def _asks(kept, net, loader, opt, steps, batch, how):
     "What the callbacks have in common; the verdict is kept"
@@ -330,7 +338,9 @@ def trainer_callback(
     from transformers import TrainerCallback
     how = dict(loss=loss, at_least=at_least, stop=stop, n_train=n_train)
     class BeforeTraining(TrainerCallback):
-        def on_train_begin(self, args, state, control, model=None, optimizer=None, train_dataloader=None, **more):
+        def on_train_begin(self, args:object, state:object, control:object, model:nn.Module=None,
+                           optimizer:object=None, train_dataloader:DataLoader=None, **more):
+            "Asks once"
             batch = args.train_batch_size*args.gradient_accumulation_steps
             _asks(self, model, train_dataloader, optimizer, state.max_steps, batch, how)
     return BeforeTraining()
@@ -346,11 +356,12 @@ def lightning_callback(
     from lightning.pytorch import Callback
     how = dict(loss=loss, at_least=at_least, stop=stop, n_train=n_train)
     class BeforeTraining(Callback):
-        def on_train_start(self, trainer, pl_module):
+        def on_train_start(self, trainer:object, pl_module:nn.Module) -> None:
+            "Asks once"
             batch = (trainer.train_dataloader.batch_size or 1)*trainer.accumulate_grad_batches
             with _detached(pl_module) as net:
-                _asks(self, net, trainer.train_dataloader, trainer.optimizers[0], int(trainer.estimated_stepping_batches),
-                      batch, how)
+                steps = int(trainer.estimated_stepping_batches)
+                _asks(self, net, trainer.train_dataloader, trainer.optimizers[0], steps, batch, how)
     return BeforeTraining()
 
 @contextmanager
