@@ -7,7 +7,7 @@ from pathlib import Path
 
 WIDE, EARLY, IN_A_ROW = 120, 12, 6
 # notebooks whose own result must stand, labelled, by cell 12
-METHOD = "guard data nets meanfield graph layers decoders entropy cascade patches store sweep training verdict plot explain widgets cli".split()
+METHOD = "guard data nets meanfield graph layers decoders entropy cascade patches store sweep training verdict plot explain widgets cli checks report".split()
 # names that 0.1.0 used for what the field calls otherwise, and the terms in prose with that meaning
 NAMES = """lanes blur BLUR halves InBytes Moments_blur thin ThinDecoder trimmed carriers _wide _look _gathered _linked _longer _moved
     _Dying Here Flat_map ungrid forth _Offer leaf soft _runs _ends sealed keep_point reserve evidence off SOUND telling_gradients SANE

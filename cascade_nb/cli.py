@@ -16,12 +16,13 @@ import torch
 import xarray as xr
 from torch import nn
 from .cascade import SOLVERS
-from .guard import BadInput, Count, Number, check_name, fitting, resembling, whole_file
+from .guard import BadInput, Count, Number, Share, check_name, fitting, resembling, whole_file
 from .data import DATASETS, FULL, load_dataset
 from .nets import SHAPES, mlp
 from .plot import phase_diagram, plt
 from .engine.parallel import cores, side_by_side
 from .sweep import Interrupted, best_start, sweep, verdicts
+from .training import RECIPES
 from .verdict import diagnose
 
 # %% ../nbs/17_cli.ipynb #6ebab2f8
@@ -34,7 +35,8 @@ ACTIVATIONS = {"tanh": nn.Tanh, "erf": torch.erf, "sigmoid": nn.Sigmoid, "relu":
                "silu": nn.SiLU, "softplus": nn.Softplus, "sine": torch.sin}
 
 # %% ../nbs/17_cli.ipynb #3e9684d0
-CODES = ("exit code: 0 done; 2 something that you can mend, said in one line; 1 any other error, in one line; "
+CODES = ("exit code: 0 done; 2 something that you can mend, said in one line; 1 any other error, in one line, "
+         "or a verdict below --at-least; "
          "130 stopped by Ctrl-C")
 
 def _in_one_line(text): return " ".join(str(text).split())
@@ -72,8 +74,8 @@ def _with_defaults(name, description):
     p.add_argument("--traceback", action="store_true", help="show where an error comes from")
     return p
 
-def _data_options(add):
-    add("--data", default="mnist_sample", help=", ".join(DATASETS) + ", or a folder of images")
+def _data_options(add, more=""):
+    add("--data", default="mnist_sample", help=", ".join(DATASETS) + ", or a folder of images" + more)
     add("--root", default=None, help="where full datasets lie or are downloaded to; "
         "else $CASCADE_NB_DATA, else the user's cache")
     add("--grey", action="store_true", help="turn colour images grey")
@@ -179,13 +181,12 @@ def _one_line_warnings(prog):
 
 def run(
     prog:str, # name of the command
-    work:Callable, # options → nothing
+    work:Callable, # options → exit code, or nothing where that is 0
     o:argparse.Namespace, # the options
 ) -> int: # exit code, see `CODES`
     "Do the work of a command; one line says what went wrong"
     try:
-        with _one_line_warnings(prog): work(o)
-        return 0
+        with _one_line_warnings(prog): return work(o) or 0
     except BadInput as e: code, error, text = 2, e, e
     except KeyboardInterrupt as e: code, error, text = 130, e, e.args[0] if e.args else "stopped"
     except BrokenPipeError: return 1 # nobody reads on
@@ -334,17 +335,34 @@ def network(
     return (lambda seed: build(seed=seed)) if seeded else build()
 
 # %% ../nbs/17_cli.ipynb #3a27188f
+def _file_ending(suffix):
+    "A reader of an option's word that names a file of one kind, in a folder that exists"
+    def read(text:str) -> Path:
+        path = Path(text)
+        if path.suffix == suffix and path.absolute().parent.is_dir(): return path
+        raise argparse.ArgumentTypeError(f"{text!r} is no place for it: give a path that ends in {suffix}, "
+                                         "in a folder that exists")
+    return read
+
 def _diagnose_parser():
     p = _with_defaults("cascade_diagnose", "Will this network train, how deep, where is the signal lost, "
                        "and what to change?")
     add = p.add_argument
     add("net", help="package.module:make_net, a network or a function that builds one")
     add("--with", dest="words", nargs="+", default=[], metavar="NAME=VALUE", help="arguments of that function")
-    _data_options(add)
+    _data_options(add, ", or package.module:make_data, data in any form that diagnose takes, or a function of them")
+    add("--loss", default=None, help="package.module:loss, a function of (what the network returns, targets); "
+        "chosen by outputs and targets if not given")
+    add("--recipe", default="sgd", type=_among("recipe", RECIPES), metavar="NAME",
+        help=f"how it will be trained: {', '.join(RECIPES)}")
     add("--repeats", type=_like(Count), default=2,
         help="batches of images, and draws of the weights where the function takes a seed")
     add("--inputs", type=_like(Count), help=f"images that decoders are fitted on; at most {INPUTS} if not given")
     add("--out", default=None, help="folder for the picture and the data")
+    add("--json", type=_file_ending(".json"), metavar="FILE", help="where the verdict goes as data")
+    add("--html", type=_file_ending(".html"), metavar="FILE", help="where the verdict goes as a page")
+    add("--at-least", type=_like(Share), default=None, metavar="P",
+        help="exit with code 1 where the probability is below")
     return p
 
 # %% ../nbs/17_cli.ipynb #710805b3
@@ -359,13 +377,32 @@ def _keep_diagnosis(verdict, folder):
         verdict.measurements.to_netcdf(part[1], engine="scipy")
     return paths
 
+def _data_named(o):
+    "The data that a command line speaks of, and how many of them decoders learn from"
+    if ":" not in o.data or Path(o.data).exists():
+        data = load_dataset(o.data, root=o.root, grey=o.grey)
+        return data, _given(o.inputs, data.x_train, INPUTS, "--inputs")
+    data = named(o.data)
+    try: return (data() if inspect.isroutine(data) else data), o.inputs or INPUTS
+    except (Exception, SystemExit) as e: # whatever a function does
+        raise BadInput(f"{o.data} fails with {type(e).__name__}: {e}: mend it") from e
+
 def _verdict(o):
     "The work of `cascade_diagnose`"
     folder, net = None if o.out is None else _writable(o.out), network(o.net, o.words)
-    data = load_dataset(o.data, root=o.root, grey=o.grey)
-    verdict = diagnose(net, data, repeats=o.repeats, n_train=_given(o.inputs, data.x_train, INPUTS, "--inputs"))
+    (data, n), loss = _data_named(o), named(o.loss) if o.loss else None
+    verdict = diagnose(net, data, repeats=o.repeats, n_train=n, loss=loss, recipe=o.recipe)
     print(verdict)
-    if folder: print("\nwritten: " + ", ".join(map(str, _keep_diagnosis(verdict, folder))))
+    paths = _keep_diagnosis(verdict, folder) if folder else []
+    paths += [verdict.save(path) for path in (o.json, o.html) if path]
+    if paths: print("\nwritten: " + ", ".join(map(str, paths)))
+    if o.at_least is None: return 0
+    if math.isnan(verdict.probability):
+        raise BadInput(f"no training by --recipe {o.recipe} was measured, so there is no probability for --at-least: "
+                       "give --recipe sgd or adamw")
+    if verdict.probability >= o.at_least: return 0
+    _say("cascade_diagnose", f"it trains with probability {verdict.probability:.2f}, and --at-least is {o.at_least:g}")
+    return 1
 
 def run_diagnose(
     argv:list, # words of the command line
