@@ -665,12 +665,16 @@ class Verdict:
     ):
         self.measurements, self.recipe, self.proven, self.refuted = measurements, recipe, proven, refuted
         self.each = [measurements.isel(repeat=i) for i in range(measurements.sizes["repeat"])]
-        self.timing = timing_for(recipe)
         if not self.timing: return
         self._f, self._h = (np.stack([of(e) for e in self.each]) for of in (timing_features, ever_features))
         self.log_steps = self._f.mean(0) @ self.timing.coefficients # μ of each learning rate
         self.ever = chance(self._h.mean(0) @ self.timing.ever) # π of each learning rate
         self.best = int(np.argmax(self._within(HORIZON)))
+
+    @property
+    def timing(self) -> Timing|None:
+        "The model that was measured for the recipe; None where none was"
+        return timing_for(self.recipe)
 
     def _within(self, n):
         "The probability of having trained after n steps, for each learning rate"
