@@ -160,7 +160,8 @@ class Recipe:
     early_abort:Number = .15 # test accuracy to exceed within half of the steps
 
     def __post_init__(self):
-        if not self.lrs: raise BadInput("lrs is empty: give at least one learning rate")
+        if not isinstance(self.lrs, (list, tuple)) or not self.lrs:
+            raise BadInput("lrs is empty, or is no list: give at least one learning rate in a list")
         for lr in self.lrs: fitting(lr, Positive, "a learning rate of lrs")
 
 # %% ../nbs/12_training.ipynb #61f78e1f
@@ -188,7 +189,8 @@ def from_optimizer(cls:Recipe,
     batch:int=64, # inputs a step
 ) -> Recipe:
     "The recipe of an optimiser"
-    lrs = sorted({float(group["lr"]) for group in opt.param_groups})
+    # a scheduler keeps the rate to which its warm-up leads
+    lrs = sorted({float(group.get("initial_lr", group["lr"])) for group in opt.param_groups})
     if len(lrs) > 1:
         raise BadInput(f"the optimiser's groups have learning rates {', '.join(f'{lr:g}' for lr in lrs)}: "
                        "a recipe has one for all weights, give Recipe(optimiser=..., lrs=...)")

@@ -995,7 +995,11 @@ def recommend_init(
     **fixed, # arguments of `make_net` that do not vary, such as depth=60
 ) -> Recommendation: # with the odds at every point that was tried
     "The variances of weights and biases from which this network is likeliest to train"
-    data = data if isinstance(data, Data) else Data("images", data, None, data[:2], None)
+    if not isinstance(data, Data):
+        if data.layout is not torch.strided or data.ndim < 2:
+            raise BadInput(f"the images have shape {tuple(data.shape)} and are {data.layout}: give a dense tensor, "
+                           "(images, *shape)")
+        data = Data("images", data, None, data[:2], None)
     n = n_train + N_TEST
     measure = partial(_odds, x=data.x_train[:n], y=None if data.y_train is None else data.y_train[:n])
     def odds_on(var_w:Sequence[float], var_b:Sequence[float]) -> xr.Dataset:
