@@ -280,7 +280,8 @@ def check_training(
     if isinstance(data, Iterator):
         raise BadInput("the data are an iterator, which gives each batch once: give the loader that it comes from")
     with random_kept(data):
-        verdict = diagnose(net, data, repeats=1, n_train=n_train, loss=loss, recipe=Recipe.from_optimizer(opt, steps, batch))
+        recipe = Recipe.from_optimizer(opt, steps, batch)
+        verdict = diagnose(net, data, repeats=1, n_train=n_train, loss=loss, recipe=recipe)
     if math.isnan(verdict.probability):
         text = f"no training by this recipe was measured, so there is no probability:\n{verdict}"
         warnings.warn(text, stacklevel=3)
