@@ -112,6 +112,7 @@ def no_bars() -> Iterator[None]:
 
 def bar_is_seen() -> bool:
     "Is there a notebook or a terminal to draw a bar in, and no bar around it?"
+    if os.environ.get("TQDM_DISABLE", "") not in ("", "0"): return False # which tqdm's bars in notebooks overlook
     return not _HIDDEN and (tqdm is not tqdm_asyncio or bool(sys.stderr and sys.stderr.isatty()))
 
 def watched(
