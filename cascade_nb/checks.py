@@ -23,7 +23,7 @@ from .guard import (BadInput, Builder, Count, Late, Names, Share, Sizes, check_n
                               checked, hooked, untouched, unwrapped)
 from .layers import check_batch
 from .training import ADAMW, Recipe, chosen_loss, given_loss, outputs_of
-from .verdict import N_TEST, Verdict, copy_of, diagnose, measurements, reaching
+from .verdict import N_TEST, Verdict, copy_of, diagnose, measurements, network_of, reaching
 
 # %% ../nbs/18_checks.ipynb #c4ec0006
 plt, ticker = map(Late, ("matplotlib.pyplot", "matplotlib.ticker"))
@@ -311,13 +311,7 @@ def _draws(net, seeds):
     "Draws of a builder; of a finished network itself, and then others of its entries"
     if isinstance(net, nn.Module):
         return [unwrapped(net), *(redrawn(unwrapped(net), i) for i in range(1, len(seeds)))]
-    if isinstance(net, type) or not callable(net):
-        raise BadInput(f"a network is a {type(net).__name__}: give a torch.nn.Module, or a function of `seed`")
-    try: inspect.signature(net).bind(seed=0)
-    except TypeError as e: raise BadInput(f"the builder takes no `seed` alone ({e}): give lambda seed: ...") from e
-    made = [net(seed=i) for i in seeds]
-    if isinstance(made[0], nn.Module): return [unwrapped(m) for m in made]
-    raise BadInput(f"the builder returns a {type(made[0]).__name__}: a builder returns a torch.nn.Module")
+    return [unwrapped(network_of(net, i)) for i in seeds]
 
 CURVES = "explained_variance", "scale", "spread", "gradient"
 
@@ -479,9 +473,8 @@ def coordinate_check(
     return Coordinates(xr.Dataset(found, {"width": widths, "depth": depths, "seed": range(seeds)}))
 
 def _one(make_net, width, depth, seed):
-    net = make_net(width=width, depth=depth, seed=seed)
-    if isinstance(net, nn.Module): return net
-    raise BadInput(f"the builder returns a {type(net).__name__}: a builder returns a torch.nn.Module")
+    "A network of one width and depth"
+    return network_of(lambda seed: make_net(width=width, depth=depth, seed=seed), seed)
 
 def _measured(net, x, y, loss):
     "`QUANTITIES` of one network"

@@ -9,8 +9,8 @@ __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'PRECISION', 'N_TEST',
            'Batches', 'trial', 'drawn_targets', 'measurements', 'features', 'chance', 'log_chi',
            'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Timing', 'reaching',
            'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause', 'first_loss', 'Fault',
-           'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'diagnose', 'middle', 'Recommendation', 'between',
-           'recommend_init']
+           'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'network_of', 'diagnose', 'middle', 'Recommendation',
+           'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
 import copy, inspect, itertools, math, time
@@ -656,6 +656,22 @@ CURES = (Cure(lambda ev: f"draw {ev.same_units} at random, for all its units are
          Cure(lambda ev: "divide each layer's weights and biases by the standard deviation of its outputs (LSUV)",
               lambda ev, cause: True, _unit_outputs))
 
+# %% ../nbs/13_verdict.ipynb #cur3s004
+LOOKS = 3 # changes that are tried at most
+
+def _changes(net, x, look, verdict):
+    "Changes that make a copy train, with the probability after each, and those that do not"
+    ev, cause, proven, refuted = verdict.each[0], verdict.cause, [], []
+    fitting = [c for c in CURES if c.fits(ev, cause)] if _matrices(net) else []
+    for cure in fitting[:LOOKS]:
+        try: changed = look(*cure.made(copy_of(net), on_device(x, net), ev), 0)
+        except (BadInput, torch.linalg.LinAlgError): changed = None # the change broke the network
+        after = changed is not None and Verdict(changed.expand_dims("repeat"), verdict.recipe)
+        if after and after.probability >= .5: proven.append((cure.says(ev), after.probability))
+        else: refuted.append(cure.says(ev))
+        if proven: break
+    return tuple(proven), tuple(refuted)
+
 # %% ../nbs/13_verdict.ipynb #b3f1617f
 class Verdict:
     "The verdict on a network, and why; `measurements` is the dataset it rests on, along `repeat`"
@@ -671,7 +687,7 @@ class Verdict:
         self._f, self._h = (np.stack([of(e) for e in self.each]) for of in (timing_features, ever_features))
         self.log_steps = self._f.mean(0) @ self.timing.coefficients # μ of each learning rate
         self.ever = chance(self._h.mean(0) @ self.timing.ever) # π of each learning rate
-        self.best = int(np.argmax(self._within(HORIZON)))
+        self.best = int(np.argmax(self._within(self.budget)))
 
     @property
     def timing(self) -> Timing|None:
@@ -721,68 +737,73 @@ class Verdict:
         "The interval of the probability, 90 %"
         return tuple(float(chance(self.odds[0] + k*self.odds[1])) for k in (-1.64, 1.64))
 
-    @property
-    def steps(self) -> float:
-        "Steps until it has trained, median; infinite where that is beyond `HORIZON`"
-        return self._until(.5)
+# %% ../nbs/13_verdict.ipynb #v3rd1c02
+@patch(as_prop=True)
+def steps(self:Verdict) -> float:
+    "Steps until it has trained, median; infinite where that is beyond `HORIZON`"
+    return self._until(.5)
 
-    @property
-    def steps_interval(self) -> tuple:
-        "The interval of the steps, 90 %"
-        return self._until(.05), self._until(.95)
+@patch(as_prop=True)
+def steps_interval(self:Verdict) -> tuple:
+    "The interval of the steps, 90 %"
+    return self._until(.05), self._until(.95)
 
-    def _until(self, p):
-        "Steps after which it has trained with probability p; the uncertainty of μ is added on either side of one half"
-        if not self.timing: return math.nan
-        t, i = self.timing, self.best
-        if not p < self.ever[i]: return math.inf
-        away, f = t.spread*math.log(p/(self.ever[i] - p)), self._f[:, i]
-        sd = math.sqrt(np.var(f @ t.coefficients) + f.mean(0) @ t.covariance @ f.mean(0))
-        log_steps = self.log_steps[i] + away + np.sign(p - .5)*1.64*sd
-        return math.exp(log_steps) if log_steps <= math.log(HORIZON) else math.inf
+@patch
+def _until(self:Verdict, p):
+    "Steps after which it has trained with probability p; the uncertainty of μ is added on either side of one half"
+    if not self.timing: return math.nan
+    t, i = self.timing, self.best
+    if not p < self.ever[i]: return math.inf
+    away, f = t.spread*math.log(p/(self.ever[i] - p)), self._f[:, i]
+    sd = math.sqrt(np.var(f @ t.coefficients) + f.mean(0) @ t.covariance @ f.mean(0))
+    log_steps = self.log_steps[i] + away + np.sign(p - .5)*1.64*sd
+    return math.exp(log_steps) if log_steps <= math.log(HORIZON) else math.inf
 
-    @property
-    def lr(self) -> float|None:
-        "The learning rate of the recipe at which it is likeliest to train; None where the recipe was not measured"
-        return self.recipe.lrs[self.best] if self.timing else None
+@patch(as_prop=True)
+def lr(self:Verdict) -> float|None:
+    "The learning rate of the recipe at which it is likeliest to train; None where the recipe was not measured"
+    return self.recipe.lrs[self.best] if self.timing else None
 
-    @property
-    def depth(self) -> int:
-        "The layers to which it would train"
-        odds = self.odds[0] if self.timing else None
-        return int(np.median([depth_of(e, odds) for e in self.each]))
+# %% ../nbs/13_verdict.ipynb #v3rd1c03
+@patch(as_prop=True)
+def depth(self:Verdict) -> int:
+    "The layers to which it would train"
+    odds = self.odds[0] if self.timing else None
+    return int(np.median([depth_of(e, odds) for e in self.each]))
 
-    @property
-    def lost(self) -> tuple:
-        "The layer where the signal is lost (0: none), and how"
-        return first_loss(self.each[0])
+@patch(as_prop=True)
+def lost(self:Verdict) -> tuple:
+    "The layer where the signal is lost (0: none), and how"
+    return first_loss(self.each[0])
 
-    @property
-    def cause(self) -> str|None:
-        "Why it is not expected to train: a name from `FAULTS` or `CAUSES`, or None"
-        return cause_of(self.each[0], not self.probability < .5)
+@patch(as_prop=True)
+def cause(self:Verdict) -> str|None:
+    "Why it is not expected to train: a name from `FAULTS` or `CAUSES`, or None"
+    return cause_of(self.each[0], not self.probability < .5)
 
-    @property
-    def phase(self) -> str:
-        "'ordered', 'critical' or 'chaotic'; '' where layers are too different to tell"
-        return phase_of(self.each[0])
+@patch(as_prop=True)
+def phase(self:Verdict) -> str:
+    "'ordered', 'critical' or 'chaotic'; '' where layers are too different to tell"
+    return phase_of(self.each[0])
 
-    @property
-    def advice(self) -> list:
-        "Sentences that say what to change"
-        if self.cause == "number format":
-            return ["the activations overflow this number format, and are finite in float32: use bfloat16 or float32, "
-                    "or a normalisation layer"]
-        if self.cause == "softmax twice": return ["leave out the softmax at the end: the loss has one"]
-        if not self.timing: return []
-        if self.probability >= .5: return ["nothing: train it as it is"]
-        if self.proven: return [f"{says}: then it trains with probability {p:.2f}" for says, p in self.proven]
-        return [f"none of {len(self.refuted)} changes that were tried helps: "
-                "look for a layer that needs normalisation or a skip connection"] if self.refuted else []
+@patch(as_prop=True)
+def advice(self:Verdict) -> list:
+    "Sentences that say what to change"
+    if self.cause == "number format":
+        return ["the activations overflow this number format, and are finite in float32: use bfloat16 or float32, "
+                "or a normalisation layer"]
+    if self.cause == "softmax twice": return ["leave out the softmax at the end: the loss has one"]
+    if not self.timing: return []
+    if self.probability >= .5: return ["nothing: train it as it is"]
+    if self.proven: return [f"{says}: then it trains with probability {p:.2f}" for says, p in self.proven]
+    return [f"none of {len(self.refuted)} changes that were tried helps: "
+            "look for a layer that needs normalisation or a skip connection"] if self.refuted else []
 
 # %% ../nbs/13_verdict.ipynb #4f2feef1
 def _steps_in_words(v):
-    if math.isinf(v.steps): return f"more than {HORIZON:,} at every learning rate of the recipe"
+    if math.isinf(v.steps):
+        nowhere = (v._within(HORIZON) < .5).all()
+        return f"more than {HORIZON:,}" + (" at every learning rate of the recipe" if nowhere else f" at {v.lr:g}")
     lo, hi = v.steps_interval
     until = f"{max(hi, FIRST):,.0f}" if math.isfinite(hi) else f"more than {HORIZON:,}"
     about = f"about {v.steps:,.0f} ({max(lo, FIRST):,.0f} to {until})"
@@ -840,7 +861,10 @@ def plot(self:Verdict,
     return axs
 
 # %% ../nbs/13_verdict.ipynb #3de9aef1
-def _built(net, seed):
+def network_of(
+    net:nn.Module|Callable, # a network, or a builder that takes a `seed`
+    seed:int, # for the builder
+) -> nn.Module:
     "A network, or what its builder makes of a seed"
     if isinstance(net, nn.Module): return net
     if isinstance(net, type):
@@ -849,8 +873,11 @@ def _built(net, seed):
     try: inspect.signature(net).bind(seed=seed)
     except TypeError as e:
         raise BadInput(f"the builder {label_of(net)} takes no `seed` alone ({e}): give lambda seed: ...") from e
-    return net(seed=seed)
+    made = net(seed=seed)
+    if isinstance(made, nn.Module): return made
+    raise BadInput(f"the builder {label_of(net)} returns a {type(made).__name__}: a builder returns a torch.nn.Module")
 
+# %% ../nbs/13_verdict.ipynb #d1ag0se2
 @checked
 def diagnose(
     net:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
@@ -864,7 +891,8 @@ def diagnose(
     prove:bool=True, # try changes on a copy where the network is not expected to train
 ) -> Verdict: # with its reasons
     "Will it train by this recipe, how soon, how deep, where is the signal lost, what to change"
-    recipe, made = recipe_named(recipe), [_built(net, seed) for seed in range(repeats)]
+    if max(repeats, n_train) > 10**6: raise BadInput(f"repeats is {repeats}, n_train {n_train}: give at most a million")
+    recipe, made = recipe_named(recipe), [network_of(net, seed) for seed in range(repeats)]
     if loss is None and recipe.loss is not SGD.loss: loss = recipe.loss
     x, y = gathered(data, made[0], 2*(n_train + N_TEST))
     if len(x) < 2*N_TEST:
@@ -877,21 +905,6 @@ def diagnose(
     verdict = Verdict(found, recipe)
     if not prove or not verdict.probability < .5: return verdict
     return Verdict(found, recipe, *_changes(made[0], x, looked_at, verdict))
-
-LOOKS = 3 # changes that are tried at most
-
-def _changes(net, x, look, verdict):
-    "Changes that make a copy train, with the probability after each, and those that do not"
-    ev, cause, proven, refuted = verdict.each[0], verdict.cause, [], []
-    fitting = [c for c in CURES if c.fits(ev, cause)] if _matrices(net) else []
-    for cure in fitting[:LOOKS]:
-        try: changed = look(*cure.made(copy_of(net), on_device(x, net), ev), 0)
-        except (BadInput, torch.linalg.LinAlgError): changed = None # the change broke the network
-        after = changed is not None and Verdict(changed.expand_dims("repeat"), verdict.recipe)
-        if after and after.probability >= .5: proven.append((cure.says(ev), after.probability))
-        else: refuted.append(cure.says(ev))
-        if proven: break
-    return tuple(proven), tuple(refuted)
 
 # %% ../nbs/13_verdict.ipynb #b8b65144
 def middle(
