@@ -669,8 +669,7 @@ def _changes(net, x, look, verdict):
         after = changed is not None and Verdict(changed.expand_dims("repeat"), verdict.recipe)
         if after and after.probability >= .5: proven.append((cure.says(ev), after.probability))
         else: refuted.append(cure.says(ev))
-        if proven: break
-    return tuple(proven), tuple(refuted)
+    return tuple(sorted(proven, key=lambda change: -change[1])), tuple(refuted)
 
 # %% ../nbs/13_verdict.ipynb #b3f1617f
 class Verdict:
@@ -795,7 +794,7 @@ def advice(self:Verdict) -> list:
     if self.cause == "softmax twice": return ["leave out the softmax at the end: the loss has one"]
     if not self.timing: return []
     if self.probability >= .5: return ["nothing: train it as it is"]
-    if self.proven: return [f"{says}: then it trains with probability {p:.2f}" for says, p in self.proven]
+    if self.proven: return ["{}: then it trains with probability {:.2f}".format(*self.proven[0])]
     return [f"none of {len(self.refuted)} changes that were tried helps: "
             "look for a layer that needs normalisation or a skip connection"] if self.refuted else []
 
