@@ -6,7 +6,7 @@
 __all__ = ['SPOKEN', 'WRAPPERS', 'UNREADABLE', 'BadInput', 'ArgumentKind', 'Number', 'Positive', 'Variance', 'Share', 'Whole',
            'Count', 'Natural', 'Seed', 'Names', 'Sizes', 'Builder', 'fitting', 'resembling', 'check_name', 'BadCall',
            'checked', 'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped',
-           'check_readable', 'memory', 'check_room', 'whole_file', 'Late']
+           'check_readable', 'memory', 'free_memory', 'check_room', 'whole_file', 'Late']
 
 # %% ../nbs/00_guard.ipynb #7d3c1b06
 import inspect, os, reprlib, sys
@@ -372,6 +372,13 @@ def memory() -> float: # bytes; infinity where the system does not say
     "The memory of this machine"
     try: return os.sysconf("SC_PAGE_SIZE")*os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError): return float("inf")
+
+def free_memory() -> float: # bytes; infinity where the system does not say
+    "What of it is free, or can be freed at once"
+    try: lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError: return memory()
+    found = {k: v for k, _, v in (line.partition(":") for line in lines)}
+    return 1024*int(found["MemAvailable"].split()[0]) if "MemAvailable" in found else memory()
 
 def check_room(
     numbers:int, # in float32
