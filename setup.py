@@ -23,7 +23,7 @@ setuptools.setup(
     include_package_data=False,
     package_data={lib: cfg["package_data"].split()},
     install_requires=cfg["requirements"].split(),
-    extras_require={k: cfg[f"{k}_requirements"].split() for k in ("dev", "distributed", "app", "libraries", "trainers")},
+    extras_require={k: cfg[f"{k}_requirements"].split() for k in ("dev", "distributed", "app", "libraries", "trainers", "fastai")},
     python_requires=">=" + cfg["min_python"],
     long_description=(here/"README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",

@@ -4,10 +4,10 @@
 
 # %% auto #0
 __all__ = ['SCHEMA_VERSION', 'LISTED', 'LONGEST', 'FIELDS', 'STYLE', 'plain', 'page', 'random_kept', 'check_training',
-           'first_batches', 'trainer_callback', 'lightning_callback']
+           'first_batches', 'trainer_callback', 'lightning_callback', 'torch_optimiser', 'fastai_callback']
 
 # %% ../nbs/19_report.ipynb #4e904705
-import base64, io, json, math, platform, random, warnings
+import base64, io, itertools, json, math, platform, random, warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -360,3 +360,43 @@ def _detached(module):
     trainer, module._trainer = module._trainer, None
     try: yield module
     finally: module._trainer = trainer
+
+# %% ../nbs/19_report.ipynb #fa57a102
+def torch_optimiser(
+    opt:object, # an `Optimizer` of fastai, or one of PyTorch in its `OptimWrapper`
+) -> torch.optim.Optimizer: # on the same parameters, with the same settings; not to be stepped
+    "PyTorch's optimiser that takes the same steps"
+    if isinstance(getattr(opt, "opt", opt), torch.optim.Optimizer): return getattr(opt, "opt", opt)
+    steps = {getattr(step, "__name__", "") for step in getattr(opt, "cbs", ())}
+    groups = [dict(h, params=list(group)) for h, group in zip(opt.hypers, opt.param_lists)] if steps else []
+    coupled = "l2_reg" in steps # weight decay as a part of the gradient
+    if "adam_step" in steps:
+        kind = torch.optim.Adam if coupled else torch.optim.AdamW
+        return kind([dict(params=g["params"], lr=g["lr"], betas=(g["mom"], g["sqr_mom"]), eps=g["eps"],
+                          weight_decay=g.get("wd", 0)) for g in groups])
+    if steps & {"sgd_step", "momentum_step"} and (coupled or not any(g.get("wd", 0) for g in groups)):
+        return torch.optim.SGD([dict(params=g["params"], lr=g["lr"], momentum=g.get("mom", 0),
+                                     weight_decay=g.get("wd", 0)) for g in groups])
+    name = ", ".join(sorted(steps)) or type(opt).__name__
+    raise BadInput(f"no optimiser of PyTorch is known that steps as fastai's {name}: call check_training with one")
+
+@checked
+def fastai_callback(
+    loss:Callable|None=None, # of (what the network returns, targets); None: the learner's
+    at_least:Share=.5, # probability of training
+    stop:bool=False, # raise `Untrainable` rather than warn
+    n_train:Count=1024, # inputs that decoders learn from
+) -> object: # a `Callback`; its `verdict` is there once training has begun
+    "A callback for the `Learner` of fastai, which asks before the first step"
+    from fastai.callback.core import Callback
+    class BeforeTraining(Callback):
+        def before_fit(self) -> None:
+            "Asks once"
+            loader = self.learn.dls.train
+            steps, batch = self.learn.n_epoch*len(loader), loader.bs
+            with random_kept(loader):
+                own = loader.new(shuffle=True, num_workers=0)
+                batches = list(itertools.islice(own, -(-2*(n_train + N_TEST)//batch)))
+            self.verdict = check_training(self.learn.model, batches, torch_optimiser(self.learn.opt), steps, batch,
+                                          loss or self.learn.loss_func, at_least, stop, n_train)
+    return BeforeTraining()
