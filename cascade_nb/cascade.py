@@ -7,7 +7,7 @@ __all__ = ['COMPOSED', 'PROBE', 'ALIKE', 'SCALED', 'TINY', 'DEAD', 'PATIENCE', '
            'Cascade', 'device_of', 'on_device', 'composed', 'interpolated', 'as_profile', 'curve_html', 'nearest_rows']
 
 # %% ../nbs/08_cascade.ipynb #c430fe4e
-import hashlib, html, json, math, os, warnings
+import copy, hashlib, html, json, math, os, warnings
 from collections import deque
 from collections.abc import Iterable
 from contextlib import closing, nullcontext
@@ -622,7 +622,8 @@ def _probe(net, shape):
 def _identity(self:Cascade):
     "What the network is: its weights and operators"
     alone = self.origin.whole and not self.named and not self.reader.batch
-    return fingerprint(self.net, _probe(self.net, self.shape) if alone else self.example, self.reader.batch or 2)
+    net = self.net if device_of(self.net).type == "cpu" else copy.deepcopy(self.net).cpu() # operators differ by device
+    return fingerprint(net, _probe(net, self.shape) if alone else self.example.to("cpu"), self.reader.batch or 2)
 
 def _read(path):
     "Settings and tensors of a saved cascade"

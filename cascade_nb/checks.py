@@ -18,6 +18,7 @@ import torch
 import xarray as xr
 from fastcore.basics import patch
 from torch import Tensor, nn
+from .cascade import device_of, on_device
 from .data import Inputs, gathered, rows_of
 from .guard import (BadInput, Builder, Count, Late, Names, Share, Sizes, check_name, check_readable,
                               checked, hooked, untouched, unwrapped)
@@ -353,7 +354,7 @@ def compare(
     if len(x) <= N_TEST: raise BadInput(f"{len(x)} inputs: give at least {2*N_TEST}, better {n_train + N_TEST}")
     x, y = x[:n_train + N_TEST], rows_of(y, slice(0, n_train + N_TEST), len(x))
     known = [made[:1] if isinstance(net, nn.Module) else made for net, made in zip((net_a, net_b), both)]
-    parts, rows, order = differences(*known, x[:32])
+    parts, rows, order = differences(*known, on_device(x[:32], both[0][0]))
     ds = xr.concat([_curves(made, x, y, loss) for made in both], "net", combine_attrs="override", join="outer")
     ds = ds.assign_coords(net=["a", "b"], parameter=list(rows))
     for k in ("std", "mean", "zeros"):
@@ -640,7 +641,8 @@ def precision_check(
     net = unwrapped(net)
     check_readable(net)
     x, y = gathered(data, net, n)
-    x, y = x[:n], None if y is None else rows_of(y, slice(0, n), len(x))
+    x, y = on_device(x[:n], net), None if y is None else rows_of(y, slice(0, n), len(x))
+    y = None if y is None else Inputs((y,)).to(device_of(net)).args[0]
     check_batch(net, x, train=False)
     try:
         with untouched(net): out = x.call(net)

@@ -18,7 +18,7 @@ import xarray as xr
 from fastcore.basics import patch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
-from .cascade import Cascade, on_device
+from .cascade import Cascade, device_of, on_device
 from .guard import BadInput, Count, Late, checked
 from .data import check_labels
 from .guard import hooked, untouched
@@ -139,7 +139,7 @@ def picture(
     cmap:str=CHANGES, # colours of a difference
 ) -> "plt.Axes":
     "One picture, or one difference"
-    im = np.moveaxis(np.asarray(im), 0, -1)
+    im = np.moveaxis(np.asarray(im.detach().cpu() if isinstance(im, Tensor) else im), 0, -1)
     if limit is not None or im.shape[-1] not in (1, 3): im = im.mean(-1, keepdims=True)
     if limit is None: ax.imshow(im.clip(0, 1), cmap="gray", vmin=0, vmax=1)
     else: ax.imshow(im, cmap=cmap, vmin=-limit, vmax=limit)
@@ -161,6 +161,7 @@ def layer_strip(
     every:Count=1, # show every `every`-th layer; the last one always
 ) -> xr.Dataset: # over `layer` (0 is the input) and `sample`
     "Images as they come back from layer after layer, and what the network says of that"
+    x = x.to(device_of(casc.net))
     back = torch.cat([x[None], casc.reconstruct(x)])
     layers = sorted({*range(0, len(back), every), len(back) - 1})
     back = back[layers]
@@ -264,6 +265,7 @@ def class_ideals(
     y:Tensor, # their classes, (N,)
 ) -> xr.Dataset: # over `kind` (target, mean activation, mean image) and `class`
     "What the network would like best to see for each class"
+    x, y = x.to(device_of(casc.net)), y.to(device_of(casc.net))
     out, L = casc.outputs(x), len(casc.names)
     check_labels(y, len(x), out.shape[1], "y")
     act, of = casc.activation(x, L), [y == c for c in range(out.shape[1])]
@@ -322,7 +324,7 @@ def channel_images(
     x:Tensor, # images, (batch, *shape)
 ) -> xr.Dataset: # over `sample` and `channel`
     "What single channels of a layer stand for"
-    l, at = casc.number(layer), ("sample", "channel")
+    l, at, x = casc.number(layer), ("sample", "channel"), x.to(device_of(casc.net))
     act, mask = casc.activation(x, l), channel_masks(channels, casc.shapes[l]).to(x)
     each = casc.decode((act[:, None]*mask).flatten(0, 1), l).unflatten(0, (len(x), -1))
     nothing, whole = casc.decode(0*act[:1], l)[0], casc.decode(act, l)
@@ -370,7 +372,7 @@ def rank_channels(
 ) -> xr.DataArray: # over `channel`, mean over images, largest first
     "The channels that matter most for these images"
     if by not in RANKS: raise BadInput(f"unknown rank {by!r}: choose one of {', '.join(RANKS)}")
-    l = casc.number(layer)
+    l, x = casc.number(layer), x.to(device_of(casc.net))
     channels = np.arange(_channels(casc.shapes[l])) if channels is None else np.asarray(channels)
     score = RANKS[by](casc, l, channel_masks(channels, casc.shapes[l]).to(x), x).mean(0).cpu().numpy()
     found = xr.DataArray(score, {"channel": channels}, name=by, attrs=dict(layer=l, long_name=f"{by} of a channel"))
@@ -407,6 +409,7 @@ def what_changed(
     x:Tensor, # images, (batch, *shape)
 ) -> xr.Dataset: # over `layer`, `row` and `column`; and over `sample`
     "Where on the image information is still there, layer by layer"
+    x = x.to(device_of(casc.net))
     back = casc.reconstruct(x)
     total, left = (x - casc.mean)**2, (x - back)**2
     total, left = as_pictures(total).double().sum(1), as_pictures(left, 2).double().sum(2)

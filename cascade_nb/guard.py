@@ -5,13 +5,13 @@
 # %% auto #0
 __all__ = ['SPOKEN', 'WRAPPERS', 'UNREADABLE', 'ABANDONED', 'BadInput', 'ArgumentKind', 'Number', 'Positive', 'Variance', 'Share',
            'Whole', 'Count', 'Natural', 'Seed', 'Names', 'Sizes', 'Builder', 'fitting', 'resembling', 'check_name',
-           'BadCall', 'checked', 'frozen', 'uncompiled', 'is_fresh', 'untouched', 'tensors_in', 'hooked', 'unwrapped',
-           'check_readable', 'memory', 'free_memory', 'check_room', 'whole_file', 'Late']
+           'BadCall', 'checked', 'frozen', 'uncompiled', 'is_fresh', 'randomness_kept', 'untouched', 'tensors_in',
+           'hooked', 'unwrapped', 'check_readable', 'memory', 'free_memory', 'check_room', 'whole_file', 'Late']
 
 # %% ../nbs/00_guard.ipynb #7d3c1b06
 import glob, inspect, os, reprlib, sys, time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
 from dataclasses import fields, is_dataclass
 from difflib import get_close_matches
@@ -280,14 +280,24 @@ def _restore(buffers):
         if not torch.equal(old, values): old.copy_(values)
 
 @contextmanager
+def randomness_kept(
+    net:nn.Module, # any network
+) -> Iterator[None]:
+    "The random numbers of the CPU and of the network's devices are as they were afterwards"
+    devices = {p.device for p in net.parameters() if p.device.type not in ("cpu", "meta")}
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng([]))
+        for d in devices: stack.enter_context(torch.random.fork_rng([d], device_type=d.type))
+        yield
+
+@contextmanager
 def untouched(
     net:nn.Module, # any network
     train:bool=False, # training mode throughout; else evaluation mode, except for fresh normalisations
 ) -> Iterator[nn.Module]: # the same network
     "Like `frozen`, and buffers and random numbers are restored too"
     buffers = [(m, k, b, b.clone()) for m in net.modules() for k, b in m._buffers.items() if b is not None]
-    cuda = {p.device for p in net.parameters() if p.is_cuda}
-    with torch.random.fork_rng(cuda), uncompiled(), frozen(net):
+    with randomness_kept(net), uncompiled(), frozen(net):
         for m in net.modules(): m.training = train or is_fresh(m)
         try: yield net
         finally: _restore(buffers)

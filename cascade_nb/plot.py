@@ -36,7 +36,7 @@ class Inches(Number):
 
 def _picture(im):
     "An image (C, H, W) or (H, W) as matplotlib takes it"
-    im = np.asarray(im)
+    im = np.asarray(im.detach().cpu() if isinstance(im, torch.Tensor) else im)
     return np.atleast_3d(np.moveaxis(im, 0, -1) if im.ndim == 3 else im).clip(0, 1)
 
 def _columns(rows, titles):

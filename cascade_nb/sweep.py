@@ -25,7 +25,7 @@ from .cascade import COMPUTED, FITTED_ON
 from .entropy import SCORES
 from .engine.parallel import cores, no_bars, one_thread, reentrant_lock
 from .graph import fingerprint
-from .cascade import Cascade
+from .cascade import Cascade, device_of
 from .data import Data
 from .engine.pools import Executor, PoolError, check_executor, check_workers, computed
 from .entropy import Profile, column_of, cutoff
@@ -140,7 +140,7 @@ def build(
     "Build the network of a point, and identify it"
     with drawn_from(job.args):
         net = _built(job, make_net)
-        return net, hashlib.sha1((fingerprint(net, task.x) + task.about).encode()).hexdigest()[:32]
+        return net, hashlib.sha1((fingerprint(net, task.x.to(device_of(net))) + task.about).encode()).hexdigest()[:32]
 
 # %% ../nbs/11_sweep.ipynb #70e7ef4e
 def _point_text(args): return "at " + ", ".join(f"{k}={label_of(v)}" for k, v in args.items())

@@ -206,7 +206,8 @@ def accuracy(
     y:Tensor, # classes, (N,) int64
 ) -> float: # fraction that `net` classifies correctly
     "How often the largest logit is the right one"
-    parts = zip(x.split(500), y.split(500))
+    at = next(net.parameters()).device
+    parts = ((a.to(at), b.to(at)) for a, b in zip(x.split(500), y.split(500)))
     return np.mean([(net(a).argmax(1) == b).float().mean().item() for a, b in parts]).item()
 
 # %% ../nbs/12_training.ipynb #eea46133
@@ -218,10 +219,10 @@ def train_once(
 ) -> dict: # best accuracy, last loss, steps to `enough` (or all that were taken), diverged
     "Train with one learning rate"
     opt = recipe.optimiser(net.parameters(), lr=lr)
-    rng, best, reached = torch.Generator().manual_seed(0), 0., None
+    rng, best, reached, at = torch.Generator().manual_seed(0), 0., None, next(net.parameters()).device
     for step in range(1, recipe.steps + 1):
         i = torch.randint(len(data.x_train), (recipe.batch,), generator=rng)
-        loss = recipe.loss(net(data.x_train[i]), data.y_train[i])
+        loss = recipe.loss(net(data.x_train[i].to(at)), data.y_train[i].to(at))
         if not loss.isfinite(): break
         opt.zero_grad()
         loss.backward()

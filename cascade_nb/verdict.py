@@ -35,7 +35,7 @@ from .entropy import cutoff
 from .engine.memory import STACK_BYTES, bytes_kept, rows_within
 from .graph import main_output
 from .guard import (BadInput, Builder, Count, Late, Natural, Positive, check_readable, checked,
-                              free_memory, tensors_in, untouched, unwrapped)
+                              free_memory, randomness_kept, tensors_in, untouched, unwrapped)
 from .layers import HookReader, trace_layers
 from .nets import init_normal_
 from .store import Column
@@ -227,9 +227,9 @@ def trial(
     net, rng = copy_of(net), torch.Generator().manual_seed(1)
     learnt = [p for p in net.parameters() if p.requires_grad]
     opt = recipe.optimiser(learnt, lr=lr)
-    cuda = {p.device for p in learnt if p.is_cuda}
-    with torch.random.fork_rng(cuda), torch.enable_grad():
-        torch.manual_seed(1)
+    with randomness_kept(net), torch.enable_grad():
+        torch.default_generator.manual_seed(1) # torch.manual_seed would seed every device there is
+        for kind in {p.device.type for p in learnt} - {"cpu"}: torch.get_device_module(kind).manual_seed_all(1)
         net.train()
         for _ in range(TRIAL):
             i = torch.randint(len(learn.x), (min(recipe.batch, len(learn.x)),), generator=rng)
