@@ -356,19 +356,22 @@ OUTPUT_BYTES = 2**28 # that the outputs for the inputs of a trial may take
 def kept_of_one(
     net:nn.Module, # any network; only read
     x:Inputs, # what it takes
+    size:int=2, # inputs that are run
 ) -> int: # bytes
     "What autograd keeps of one input for a backward pass"
-    few = x[torch.arange(2)] # a copy, since a slice would hold all of them
+    few = x[torch.arange(size)] # a copy, since a slice would hold all of them
     with untouched(net), torch.enable_grad():
         return bytes_kept(lambda: few.call(net), [*net.parameters(), *net.buffers()])//len(few)
 
 def looks_at(
     net:nn.Module, # any network; only read
     x:Inputs, # what it takes
+    size:int=0, # inputs of a batch, where the network takes no other; 0: any number
 ) -> int: # at most `N_TEST`, at least 16
     "On how many inputs outputs are compared"
-    z = outputs_of(_looked_at(net, x[:2]))
-    return max(16, min(N_TEST, rows_within(OUTPUT_BYTES, z.shape[1:])))
+    z = outputs_of(_looked_at(net, x[:size or 2]))
+    n = max(16, min(N_TEST, rows_within(OUTPUT_BYTES, z.shape[1:])))
+    return max(size, n - n % size) if size else n
 
 # %% ../nbs/13_verdict.ipynb #r00m0005
 FEWEST = 16 # inputs a pass
@@ -404,17 +407,21 @@ def cost_of(
 ) -> Cost: # `BadInput` where that is not enough
     "What a verdict will take, and how many inputs go through at once"
     device, x = device_of(net), on_device(x, net)
-    widest = max(math.prod(shape) for shape in trace_layers(net, x).shapes)
-    weights, each = sum(p.nbytes for p in net.parameters()), PASSING*kept_of_one(net, x)
+    trace = trace_layers(net, x)
     batch, copies = (recipe.batch, 2 + _states_of(recipe)) if recipe else (SGD.batch, 1)
-    at_once = max(N_TEST, batch) if N_TEST*each <= AT_ONCE else batch
+    if trace.batch and math.gcd(N_TEST, batch) % trace.batch:
+        raise BadInput(f"the network takes batches of {trace.batch} inputs only, and a verdict measures on {N_TEST} and "
+                       f"trains on {batch}: build it for batches of {math.gcd(N_TEST, batch)}")
+    widest, weights = max(map(math.prod, trace.shapes)), sum(p.nbytes for p in net.parameters())
+    each = PASSING*kept_of_one(net, x, trace.batch or 2)
+    at_once = trace.batch or (max(N_TEST, batch) if N_TEST*each <= AT_ONCE else batch)
     cost = Cost(n*sum(t[:1].nbytes for _, t in x.tensors())/1e9, weights*copies/1e9, each/1e9,
                 WORKING*min(4*n*widest, STACK_BYTES)/1e9, at_once)
     free = (torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory())/1e9
     room = free if max_memory is None else max_memory
     if cost.memory <= room: return cost
     fitting = int((room - cost.inputs - cost.weights)/cost.each)
-    fewer = cost._replace(rows=max(min(fitting, at_once), FEWEST))
+    fewer = cost._replace(rows=trace.batch or max(min(fitting, at_once), FEWEST))
     if fewer.memory <= room: return fewer
     there = f"{free:.2g} GB are free" if max_memory is None else f"max_memory is {max_memory:g} GB"
     raise BadInput(f"this verdict takes {fewer.memory:.2g} GB ({cost.inputs:.2g} for {n} inputs, {cost.weights:.2g} "
@@ -436,7 +443,7 @@ def measurements(
     _check_network(net)
     n, trace = len(x), trace_layers(net, x)
     names, numbers = trace.names, HookReader(net, trace).layer_0(x)
-    rows, n_look = cost_of(net, x, recipe, n, max_memory).rows, looks_at(net, x)
+    rows, n_look = cost_of(net, x, recipe, n, max_memory).rows, looks_at(net, x, trace.batch)
     fit, test, seen = x[:n - N_TEST], x[n - N_TEST:], slice(n - N_TEST, n - N_TEST + n_look)
     y = None if y is None else Inputs((y,)).to(device_of(net)).args[0]
     drawn, out = y is None, _looked_at(net, x[seen], rows)
