@@ -410,8 +410,8 @@ def cost_of(
     trace = trace_layers(net, x)
     batch, copies = (recipe.batch, 2 + _states_of(recipe)) if recipe else (SGD.batch, 1)
     if trace.batch and math.gcd(N_TEST, batch) % trace.batch:
-        raise BadInput(f"the network takes batches of {trace.batch} inputs only, and a verdict measures on {N_TEST} and "
-                       f"trains on {batch}: build it for batches of {math.gcd(N_TEST, batch)}")
+        raise BadInput(f"the network takes batches of {trace.batch} inputs only, and a verdict measures on {N_TEST} "
+                       f"and trains on {batch}: build it for batches of {math.gcd(N_TEST, batch)}")
     widest, weights = max(map(math.prod, trace.shapes)), sum(p.nbytes for p in net.parameters())
     each = PASSING*kept_of_one(net, x, trace.batch or 2)
     at_once = trace.batch or (max(N_TEST, batch) if N_TEST*each <= AT_ONCE else batch)
