@@ -272,6 +272,9 @@ def resnet() -> nn.Module: return c.resnet(blocks=2, channels=4, n_out=CLASSES, 
 def upsampling() -> nn.Module:
     return nn.Sequential(nn.Conv2d(1, 4, 3, 2, 1), nn.Tanh(), nn.Upsample(scale_factor=2), nn.Conv2d(4, 4, 3, padding=1),
                          nn.Tanh(), nn.Flatten(), nn.Linear(4*SIDE**2, CLASSES))
+def folded() -> nn.Module:
+    return nn.Sequential(nn.Flatten(), nn.Linear(SIDE**2, 16), nn.Tanh(), nn.Unflatten(1, (4, 2, 2)), nn.Conv2d(4, 4, 3, 1, 1),
+                         nn.Tanh(), nn.Flatten(), nn.Linear(16, CLASSES))
 def transformer() -> nn.Module:
     return c.transformer(depth=2, width=12, heads=2, tokens=16, n_out=CLASSES, size=SIDE, causal=True)
 
@@ -414,6 +417,15 @@ def fit_otherwise(at:torch.device, case:str) -> tuple:
     return casc.floor, casc.reconstruct(IMAGES[SOME_ROWS])
 
 
+def fit_named(at:torch.device, case:str) -> tuple:
+    "What comes back through layers of which one only has another shape"
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        casc = Cascade(folded().to(at), "adam", layers=["2", "3", "5"]).fit(IMAGES[:256], progress=False)
+    assert type(casc.decoders[1]).__name__ == "Reshape", "no layer is only another shape"
+    return len(matrices(casc, at)), casc.reconstruct(IMAGES[SOME_ROWS])
+
+
 def profile_at_once(at:torch.device, case:tuple, **how) -> xr.Dataset:
     "A profile of which no decoder is kept; inputs are given on the CPU"
     return Cascade(net(case[0], at), case[1]).fit_profile(inputs(case[0], CPU), inputs(case[0], CPU, MORE_ROWS), **how)
@@ -426,6 +438,7 @@ def explained_by_layer(at:torch.device, case:str) -> np.ndarray:
 
 tried("Cascade.fit", fit, *READ)
 tried("Cascade.fit", fit_otherwise, "from a loader", "on the device", "relative", "in training mode")
+tried("Cascade.fit", fit_named, "layers by name")
 tried("Cascade.prepare", lambda at, case: Cascade(net(case, at)).prepare(inputs(case, at)).shapes, "mlp", "hooks")
 tried("Cascade.given", lambda at, case: tensors_in(fitted(case, "ridge", at).given(inputs(case, CPU))), "mlp", "hooks")
 tried("Cascade.reconstruct", lambda at, case: fitted(*case, at).reconstruct(inputs(case[0], CPU, SOME_ROWS)), *READ)

@@ -616,7 +616,8 @@ def save(self:Cascade,
 # %% ../nbs/08_cascade.ipynb #f142c9d3
 def _probe(net, shape):
     "Two images, for a network that takes one tensor"
-    return torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)).to(device_of(net))
+    kind = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
+    return torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)).to(device_of(net), kind)
 
 @patch
 def _identity(self:Cascade):

@@ -284,7 +284,8 @@ def randomness_kept(
     net:nn.Module, # any network
 ) -> Iterator[None]:
     "The random numbers of the CPU and of the network's devices are as they were afterwards"
-    devices = {p.device for p in net.parameters() if p.device.type not in ("cpu", "meta")}
+    devices = {p.device for p in net.parameters() if p.device.type != "cpu"
+               and hasattr(getattr(torch, p.device.type, None), "get_rng_state")}
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng([]))
         for d in devices: stack.enter_context(torch.random.fork_rng([d], device_type=d.type))
