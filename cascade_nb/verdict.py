@@ -231,7 +231,7 @@ def trial(
         torch.default_generator.manual_seed(1) # torch.manual_seed would seed every device there is
         for kind in {p.device.type for p in learnt} - {"cpu"}:
             its = torch.get_device_module(kind)
-            getattr(its, "manual_seed_all", its.manual_seed)(1)
+            (getattr(its, "manual_seed_all", None) or its.manual_seed)(1)
         net.train()
         for _ in range(TRIAL):
             i = torch.randint(len(learn.x), (min(recipe.batch, len(learn.x)),), generator=rng)
