@@ -22,7 +22,7 @@ from .cascade import Cascade, device_of, on_device
 from .guard import BadInput, Count, Late, checked
 from .data import check_labels
 from .guard import hooked, untouched
-from .layers import trace_layers
+from .layers import check_tensor, trace_layers
 from .decoders import learner
 from .engine.memory import STACK_BYTES, rows_within
 
@@ -154,6 +154,11 @@ def _grid(rows, columns, size=.95, text=.32):
 def _aside(ax, text): ax.set_ylabel(text, rotation=0, ha="right", va="center", fontsize=8)
 
 # %% ../nbs/15_explain.ipynb #e124398f
+def _there(casc, t):
+    "A tensor where the network is"
+    check_tensor("a tensor", t)
+    return t.to(device_of(casc.net))
+
 @checked
 def layer_strip(
     casc:Cascade, # fitted
@@ -161,7 +166,7 @@ def layer_strip(
     every:Count=1, # show every `every`-th layer; the last one always
 ) -> xr.Dataset: # over `layer` (0 is the input) and `sample`
     "Images as they come back from layer after layer, and what the network says of that"
-    x = x.to(device_of(casc.net))
+    x = _there(casc, x)
     back = torch.cat([x[None], casc.reconstruct(x)])
     layers = sorted({*range(0, len(back), every), len(back) - 1})
     back = back[layers]
@@ -265,7 +270,7 @@ def class_ideals(
     y:Tensor, # their classes, (N,)
 ) -> xr.Dataset: # over `kind` (target, mean activation, mean image) and `class`
     "What the network would like best to see for each class"
-    x, y = x.to(device_of(casc.net)), y.to(device_of(casc.net))
+    x, y = _there(casc, x), _there(casc, y)
     out, L = casc.outputs(x), len(casc.names)
     check_labels(y, len(x), out.shape[1], "y")
     act, of = casc.activation(x, L), [y == c for c in range(out.shape[1])]
@@ -324,7 +329,7 @@ def channel_images(
     x:Tensor, # images, (batch, *shape)
 ) -> xr.Dataset: # over `sample` and `channel`
     "What single channels of a layer stand for"
-    l, at, x = casc.number(layer), ("sample", "channel"), x.to(device_of(casc.net))
+    l, at, x = casc.number(layer), ("sample", "channel"), _there(casc, x)
     act, mask = casc.activation(x, l), channel_masks(channels, casc.shapes[l]).to(x)
     each = casc.decode((act[:, None]*mask).flatten(0, 1), l).unflatten(0, (len(x), -1))
     nothing, whole = casc.decode(0*act[:1], l)[0], casc.decode(act, l)
@@ -372,7 +377,7 @@ def rank_channels(
 ) -> xr.DataArray: # over `channel`, mean over images, largest first
     "The channels that matter most for these images"
     if by not in RANKS: raise BadInput(f"unknown rank {by!r}: choose one of {', '.join(RANKS)}")
-    l, x = casc.number(layer), x.to(device_of(casc.net))
+    l, x = casc.number(layer), _there(casc, x)
     channels = np.arange(_channels(casc.shapes[l])) if channels is None else np.asarray(channels)
     score = RANKS[by](casc, l, channel_masks(channels, casc.shapes[l]).to(x), x).mean(0).cpu().numpy()
     found = xr.DataArray(score, {"channel": channels}, name=by, attrs=dict(layer=l, long_name=f"{by} of a channel"))
@@ -409,7 +414,7 @@ def what_changed(
     x:Tensor, # images, (batch, *shape)
 ) -> xr.Dataset: # over `layer`, `row` and `column`; and over `sample`
     "Where on the image information is still there, layer by layer"
-    x = x.to(device_of(casc.net))
+    x = _there(casc, x)
     back = casc.reconstruct(x)
     total, left = (x - casc.mean)**2, (x - back)**2
     total, left = as_pictures(total).double().sum(1), as_pictures(left, 2).double().sum(2)
