@@ -2,7 +2,7 @@
 
 1 private     no module takes a name with a leading underscore from another module of the package
 2 engine      threads, processes, LAPACK, byte products and NumPy behind torch are used in cascade_nb/engine/ only
-3 notebooks   every module names a notebook that exists, every entry of _modidx.py has a module
+3 notebooks   every module names a notebook that exists, every entry of _modidx.py has a module, notebooks hold known cells
 4 numbers     notebooks' numbers run without gaps or letters, in nbs/ and in nbs/engine/
 5 paths       cascade.py never asks `hasattr(self, …)`, nor lets `self.x is None` choose a path
 6 stairs      a notebook imports only rooms with a lower number, and the engine imports no room
@@ -142,6 +142,11 @@ def notebooks(root:Path) -> Iterator[Finding]:
     known = {f"{PACKAGE}.{m.name}" for m in all_modules}
     for name in indexed(root):
         if name not in known: yield Finding(f"{PACKAGE}/_modidx.py", f"lists {name}, which does not exist")
+    for p in sorted((root/"nbs").rglob("*.ipynb")):
+        if ".ipynb_checkpoints" in p.parts: continue
+        kinds = {c["cell_type"] for c in json.loads(p.read_text(encoding="utf-8"))["cells"]}
+        for kind in kinds - {"code", "markdown", "raw"}: # the site leaves such cells out without a word
+            yield Finding(str(p.relative_to(root)), f"a cell is of type {kind!r}, which no reader knows")
 
 
 def rooms(folder:Path) -> list:
