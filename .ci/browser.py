@@ -1,6 +1,7 @@
 """The built site, and the widgets under Voila and in JupyterLab, in headless Chromium, as a reader meets them.
 `browser.py SITE [--shots FOLDER] [--only CHECK]`. Ends with "N passed, N failed"; exit code 1 if anything failed."""
-import argparse, functools, http.server, json, os, re, shutil, socket, subprocess, sys, tempfile, threading, time, traceback
+import argparse, functools, http.server, json, multiprocessing, os, re, shutil, socket, subprocess, sys, tempfile, threading, time, traceback
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 import psutil
@@ -23,6 +24,8 @@ def served(folder):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try: yield f"http://127.0.0.1:{server.server_port}/"
     finally: server.shutdown()
+
+def launched(p): return p.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
 
 @contextmanager
 def opened(browser, url, allowed=(), **options):
@@ -106,17 +109,26 @@ def narrow(page):
     page.set_viewport_size(DESKTOP)
     assert wide <= PHONE["width"], f"{wide} pixels wide on a phone of {PHONE['width']}"
 
+def some_pages(site, base, pages):
+    "What is wrong with some pages, in a browser of their own"
+    failed = []
+    with sync_playwright() as p:
+        browser = launched(p)
+        for name in pages:
+            try:
+                assert (n := Path(site, name).stat().st_size) < 3e6, f"{n} bytes"
+                with opened(browser, base + name, viewport=DESKTOP) as page:
+                    for check in (pictures, maths, accessible, narrow): check(page)
+                if Path(name).stem in SHOTS:
+                    with opened(browser, base + name, viewport=DESKTOP, color_scheme="dark") as page: dark(page)
+            except AssertionError as e: failed.append(f"{name}: {e}")
+        browser.close()
+    return failed
+
 def every_page(browser, base, pages):
     "Pages ask nobody else, print no error, set their maths, describe their pictures, fit a phone, and axe-core finds nothing"
-    failed = []
-    for p in pages:
-        try:
-            assert (n := Path(SITE, p).stat().st_size) < 3e6, f"{n} bytes"
-            with opened(browser, base + p, viewport=DESKTOP) as page:
-                for check in (pictures, maths, accessible, narrow): check(page)
-            if Path(p).stem in SHOTS:
-                with opened(browser, base + p, viewport=DESKTOP, color_scheme="dark") as page: dark(page)
-        except AssertionError as e: failed.append(f"{p}: {e}")
+    with ProcessPoolExecutor(2, multiprocessing.get_context("spawn")) as two: # this check alone took five minutes
+        failed = [f for part in two.map(some_pages, [SITE]*2, [base]*2, [pages[::2], pages[1::2]]) for f in part]
     assert not failed, "\n".join(failed)
     print(len(pages), "pages")
 
@@ -536,7 +548,7 @@ def main():
     checks = [every_page, every_player, by_touch, words, search, without_kernel, explorer, in_lab, unchanged, without_anywidget]
     if ARGS.only: checks = [c for c in checks if c.__name__ == ARGS.only]
     with served(SITE) as base, sync_playwright() as p:
-        browser = p.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
+        browser = launched(p)
         for check in checks:
             start = time.time()
             try:

@@ -6,9 +6,10 @@
 4 numbers     notebooks' numbers run without gaps or letters, in nbs/ and in nbs/engine/
 5 paths       cascade.py never asks `hasattr(self, …)`, nor lets `self.x is None` choose a path
 6 stairs      a notebook imports only rooms with a lower number, and the engine imports no room
-7 lines       lines over 120 columns and statements joined by `;` in code cells: counted, for now not a failure
+7 draws       random numbers of a generator say their device, or they fail under torch.set_default_device
+8 lines       lines over 120 columns and statements joined by `;` in code cells: counted, for now not a failure
 
-Exit code 1 where any of 1 to 6 has a finding. `--only 1,3` looks at some of them.
+Exit code 1 where any of 1 to 7 has a finding. `--only 1,3` looks at some of them.
 """
 import argparse
 import ast
@@ -233,6 +234,15 @@ def stairs(root:Path) -> Iterator[Finding]:
                     yield Finding(f"{p.relative_to(root)} cell {cell}", f"imports {used}, which stands above it")
 
 
+def draws(root:Path) -> Iterator[Finding]:
+    for m in modules(root):
+        for node in ast.walk(m.tree):
+            if not isinstance(node, ast.Call) or not dotted(node.func).startswith("torch."): continue
+            given = {k.arg for k in node.keywords}
+            if "generator" in given and "device" not in given:
+                yield Finding(f"{m.path}:{node.lineno}", f"{dotted(node.func)} with a generator and without device=")
+
+
 def joined(source:str) -> int:
     "Statements joined by `;`; one that ends a line only hides an output"
     try: tokens = list(tokenize.generate_tokens(io.StringIO(without_magics(source)).readline))
@@ -251,8 +261,8 @@ def lines(root:Path) -> Iterator[Finding]:
             yield Finding(str(p.relative_to(root)), f"{wide} lines over {LINE} columns, {both} joined statements")
 
 
-CHECKS = {1: private, 2: engine, 3: notebooks, 4: numbers, 5: paths, 6: stairs, 7: lines}
-REPORT_ONLY = {7}
+CHECKS = {1: private, 2: engine, 3: notebooks, 4: numbers, 5: paths, 6: stairs, 7: draws, 8: lines}
+REPORT_ONLY = {8}
 
 
 def main() -> int:

@@ -536,7 +536,7 @@ def fit_explained(self:Cascade,
     batches = watched((b for b in ready), None, "batches read", "batch", progress)
     with self._precise(), untouched(self.net, self.train), torch.no_grad():
         with closing(self._decoders(self._averaged(batches))) as steps: decoders = [d for d, _ in steps]
-        rows = torch.randn(probes, *self.shape, generator=torch.Generator().manual_seed(self.seed))
+        rows = torch.randn(probes, *self.shape, device="cpu", generator=torch.Generator().manual_seed(self.seed))
         layers = self._projected(decoders, rows.to(self.mean))
         return self._explained(x_test, rows.to(self.mean).flatten(1), layers)
 
@@ -617,7 +617,7 @@ def save(self:Cascade,
 def _probe(net, shape):
     "Two images, for a network that takes one tensor"
     kind = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
-    return torch.rand(2, *shape, generator=torch.Generator().manual_seed(0)).to(device_of(net), kind)
+    return torch.rand(2, *shape, device="cpu", generator=torch.Generator().manual_seed(0)).to(device_of(net), kind)
 
 @patch
 def _identity(self:Cascade):

@@ -221,7 +221,7 @@ def shuffled(
     seed:int, # of the order
 ) -> Tensor: # a new tensor
     "The same entries in another order"
-    order = torch.randperm(w.numel(), generator=torch.Generator().manual_seed(seed)).to(w.device)
+    order = torch.randperm(w.numel(), device="cpu", generator=torch.Generator().manual_seed(seed)).to(w.device)
     return w.detach().flatten()[order].reshape(w.shape)
 
 def overlap_excess(

@@ -129,7 +129,8 @@ def white_noise(
     if n < 1 or min(shape) < 1:
         raise BadInput(f"white_noise: {n} images of {tuple(shape)} asked for: every number must be at least 1")
     check_room(n*math.prod(shape), "this noise")
-    return torch.rand(n, *shape, generator=rng, dtype=torch.float32), torch.randint(10, (n,), generator=rng)
+    x = torch.rand(n, *shape, device="cpu", generator=rng, dtype=torch.float32)
+    return x, torch.randint(10, (n,), device="cpu", generator=rng)
 
 # %% ../nbs/01_data.ipynb #b7401e56
 SAMPLES = ("mnist_sample", "fashion_mnist_sample")

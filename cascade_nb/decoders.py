@@ -205,7 +205,7 @@ class AdamLearner(Learner):
     def _begin(self, x):
         "As nn.Linear starts: uniform in ±1/√n_in"
         n_out, n_in = math.prod(self.prev), math.prod(self.cur)
-        uniform = lambda *shape: ((2*torch.rand(shape, generator=self.start) - 1)/math.sqrt(n_in)).to(x)
+        uniform = lambda *shape: ((2*torch.rand(shape, device="cpu", generator=self.start) - 1)/math.sqrt(n_in)).to(x)
         params = [uniform(n_out, n_in), uniform(n_out)]
         params[0].grad = torch.empty_like(params[0])
         return [(self.made(*params), torch.optim.Adam(params, fused=True))]
@@ -214,7 +214,7 @@ class AdamLearner(Learner):
 def _adam_epoch(learner, prev, cur):
     "A step for each 64 inputs, in random order"
     (dec, opt), = learner.trained
-    order = torch.randperm(len(cur), generator=learner.order).to(cur.device)
+    order = torch.randperm(len(cur), device="cpu", generator=learner.order).to(cur.device)
     for i in order.split(learner.batch):
         x = cur[i]
         y = dec(x)

@@ -71,7 +71,7 @@ def gaussian(
     rng:torch.Generator, # source of the random numbers
 ) -> Tensor: # float32
     "Independent draws from N(0, `var`)"
-    return torch.randn(shape, generator=rng, dtype=torch.float32).mul_(math.sqrt(var))
+    return torch.randn(shape, device="cpu", generator=rng, dtype=torch.float32).mul_(math.sqrt(var))
 
 @torch.no_grad()
 def init_(

@@ -368,7 +368,7 @@ class PatchRidge(Learner):
         super().__init__(prev, cur)
         self.pair, self.noise, self.n = pair(self.prev, self.cur), noise, 0
         at = self.pair.positions()
-        self.at = at[torch.randperm(len(at), generator=torch.Generator().manual_seed(0))]
+        self.at = at[torch.randperm(len(at), device="cpu", generator=torch.Generator().manual_seed(0))]
 
     def add(self,
         prev:Tensor, # (batch, *prev)
@@ -516,7 +516,7 @@ class PatchAdam(Learner):
     ):
         "Take in all of them as one epoch, in random order"
         prev, cur = zip(*pairs)
-        for i in torch.randperm(sum(map(len, cur)), generator=self.order).split(self.batch):
+        for i in torch.randperm(sum(map(len, cur)), device="cpu", generator=self.order).split(self.batch):
             self.add(_rows(prev, i), _rows(cur, i))
 
     def add(self,
@@ -544,7 +544,7 @@ def _initialise(self:PatchAdam, device):
     o, g, k = self.pair, torch.Generator().manual_seed(self.seed), kernel(self.pair, self.pool)
     ins, outs = channels(o.cur), channels(o.prev)
     bound = 1/math.sqrt(ins if k == (1, 1) else outs*math.prod(k))
-    uniform = lambda shape: (2*torch.rand(shape, generator=g) - 1)*bound
+    uniform = lambda shape: (2*torch.rand(shape, device="cpu", generator=g) - 1)*bound
     self.params = [uniform(s).to(device) for s in ((ins, outs, *k), (outs,))]
     self.opt = torch.optim.Adam(self.params, fused=True)
 

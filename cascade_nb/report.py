@@ -298,7 +298,7 @@ def first_batches(
     "Batches of some of the data of a loader, in an order of their own"
     if not hasattr(loader.dataset, "__getitem__") or not hasattr(loader.dataset, "__len__"):
         raise BadInput("the loader's dataset is a stream: call check_training(net, first batches, optimiser, steps)")
-    some = torch.randperm(len(loader.dataset), generator=torch.Generator().manual_seed(0))[:n].tolist()
+    some = torch.randperm(len(loader.dataset), device="cpu", generator=torch.Generator().manual_seed(0))[:n].tolist()
     own = DataLoader(Subset(loader.dataset, some), 64, collate_fn=loader.collate_fn)
     with random_kept(loader): batches = list(own)
     return [_with_targets(b) for b in batches]

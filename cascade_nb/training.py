@@ -221,7 +221,7 @@ def train_once(
     opt = recipe.optimiser(net.parameters(), lr=lr)
     rng, best, reached, at = torch.Generator().manual_seed(0), 0., None, next(net.parameters()).device
     for step in range(1, recipe.steps + 1):
-        i = torch.randint(len(data.x_train), (recipe.batch,), generator=rng)
+        i = torch.randint(len(data.x_train), (recipe.batch,), device="cpu", generator=rng)
         loss = recipe.loss(net(data.x_train[i].to(at)), data.y_train[i].to(at))
         if not loss.isfinite(): break
         opt.zero_grad()
@@ -279,7 +279,7 @@ def learning_curve(
     opt, rng, curve = recipe.optimiser(net.parameters(), lr=lr), torch.Generator().manual_seed(0), []
     net.train()
     for step in range(1, recipe.steps + 1):
-        i = torch.randint(len(x), (recipe.batch,), generator=rng)
+        i = torch.randint(len(x), (recipe.batch,), device="cpu", generator=rng)
         loss = measure(x[i].call(net), y[i])
         if not loss.isfinite(): break
         opt.zero_grad()

@@ -233,7 +233,7 @@ def trial(
             (getattr(its, "manual_seed_all", None) or its.manual_seed)(1)
         net.train()
         for _ in range(TRIAL):
-            i = torch.randint(len(learn.x), (min(recipe.batch, len(learn.x)),), generator=rng)
+            i = torch.randint(len(learn.x), (min(recipe.batch, len(learn.x)),), device="cpu", generator=rng)
             opt.zero_grad()
             for part in (i[p] for p in _passes(len(i), rows)):
                 value = loss.measure(learn.x[part].call(net), rows_of(learn.y, part, len(learn.x)))
@@ -253,7 +253,7 @@ def drawn_targets(
     g, dim = torch.Generator().manual_seed(0), 1 if z.ndim == 4 else z.ndim - 1
     a = a.detach().flatten(1).float().cpu()
     a = (a - a.mean(0))/a.std(0).mean().clamp_min(1e-30)
-    scores = a @ torch.randn(a.shape[1], z[0].numel(), generator=g)/math.sqrt(a.shape[1])
+    scores = a @ torch.randn(a.shape[1], z[0].numel(), device="cpu", generator=g)/math.sqrt(a.shape[1])
     scores = scores.reshape(len(a), *z.shape[1:]).to(z.device)
     return scores.to(z.dtype) if z.ndim == 1 or z.shape[dim] < 2 else scores.argmax(dim)
 
@@ -301,7 +301,7 @@ def _awake(net):
         return [p for p in net.parameters() if p.ndim > 1 and p.requires_grad and not p.any()]
     if not zeros(net): return net
     net, g = copy_of(net), torch.Generator().manual_seed(0)
-    for p in zeros(net): p.copy_(torch.randn(p.shape, generator=g)/math.sqrt(p[0].numel()))
+    for p in zeros(net): p.copy_(torch.randn(p.shape, device="cpu", generator=g)/math.sqrt(p[0].numel()))
     return net
 
 def _same_units(w):
@@ -788,7 +788,8 @@ def _without_biases(net, x, ev):
 def _drawn_anew(net, x, ev):
     g = torch.Generator().manual_seed(0)
     for n, p in net.named_parameters():
-        if n in ev.same_units.split(", "): p.copy_((torch.randn(p.shape, generator=g)*(2/p[0].numel())**.5).to(p))
+        if n not in ev.same_units.split(", "): continue
+        p.copy_((torch.randn(p.shape, device="cpu", generator=g)*(2/p[0].numel())**.5).to(p))
     return net, x
 
 # %% ../nbs/13_verdict.ipynb #cur3s003
@@ -1045,7 +1046,7 @@ def diagnose(
         raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*N_TEST}, better "
                        f"{n_train + N_TEST}")
     def looked_at(net:nn.Module, x:Inputs, i:int) -> xr.Dataset:
-        at = torch.randperm(len(x), generator=torch.Generator().manual_seed(i))[:n_train + N_TEST]
+        at = torch.randperm(len(x), device="cpu", generator=torch.Generator().manual_seed(i))[:n_train + N_TEST]
         return measurements(net, x[at], rows_of(y, at, len(x)), loss, recipe, max_memory)
     found = xr.concat([looked_at(made[i], x, i) for i in range(repeats)], "repeat", combine_attrs="override")
     verdict = Verdict(found, recipe)

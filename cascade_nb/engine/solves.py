@@ -57,6 +57,7 @@ def directions(
     probes:int=8, # random vectors; their number decides how exact the answer is
 ) -> float: # tr C (C + λ)⁻¹, from 0 to n
     "About how many directions are above the noise floor"
-    signs = torch.randint(0, 2, (probes, like.shape[-1]), generator=torch.Generator().manual_seed(0))*2. - 1
+    rng = torch.Generator().manual_seed(0)
+    signs = torch.randint(0, 2, (probes, like.shape[-1]), device="cpu", generator=rng)*2. - 1
     signs = signs.to(like)
     return max(like.shape[-1] - noise*(solve(signs)*signs).sum().item()/probes, 0.)
