@@ -508,14 +508,17 @@ def _form_of(rec, part):
     if len(rest) == 1 and (part.shape[0], 1, *rest) in rec.first: return 1, 1, *rest
     return formed(rest, part.shape in rec.first)
 
-BATCHES = (1, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 10, 20, 50, 100) # tried where two inputs are refused
+BATCHES = (4, 8, 16, 32, 64, 128, 256, 512, 1024, 10, 20, 50, 100) # tried where two inputs are refused
 
 def _recorded(net, inputs, train, gates):
-    "The record of two inputs; of as many as the network takes where it takes only one number of them"
+    "The record of two inputs; of more where the network refuses two"
     few = lambda n: inputs[:n].map(lambda t: t.detach().clone())
     try: return record(net, few(2), train, gates)
     except BadInput as e: failed = e
-    for n in dict.fromkeys((len(inputs), *(n for n in BATCHES if n <= len(inputs)))):
+    # a batch that the inputs can be divided into, and those of a verdict, is of more use than another
+    sizes = sorted({*(n for n in BATCHES if n <= len(inputs)), len(inputs)},
+                   key=lambda n: (len(inputs) % n, 64 % n, -n))
+    for n in (*sizes, 1):
         try: return record(net, few(n), train, gates)
         except BadInput: continue
     raise failed

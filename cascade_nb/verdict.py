@@ -58,6 +58,7 @@ def relative_gradients(
     ws = {n: p for n, p in net.named_parameters() if p.ndim > 1 and p.requires_grad}
     if not ws: raise BadInput(f"{type(net).__name__} has no weights to train: they are frozen, or it has none")
     x, total = inputs_of(x, net), {}
+    if not len(x): raise BadInput("the inputs are empty: give at least 2")
     with untouched(net), torch.enable_grad():
         for part in _passes(len(x), rows):
             value = loss(x[part].call(net), rows_of(y, part, len(x)))
@@ -406,8 +407,11 @@ def cost_of(
     max_memory:float|None=None, # GB that it may take; None: what is free
 ) -> Cost: # `BadInput` where that is not enough
     "What a verdict will take, and how many inputs go through at once"
-    device, x = device_of(net), on_device(x, net)
-    trace = trace_layers(net, x)
+    x = on_device(x, net)
+    return _cost(net, x, trace_layers(net, x), recipe, n, max_memory)
+
+def _cost(net, x, trace, recipe, n, max_memory):
+    "As `cost_of`, of a network that was traced"
     batch, copies = (recipe.batch, 2 + _states_of(recipe)) if recipe else (SGD.batch, 1)
     if trace.batch and math.gcd(N_TEST, batch) % trace.batch:
         raise BadInput(f"the network takes batches of {trace.batch} inputs only, and a verdict measures on {N_TEST} "
@@ -417,6 +421,7 @@ def cost_of(
     at_once = trace.batch or (max(N_TEST, batch) if N_TEST*each <= AT_ONCE else batch)
     cost = Cost(n*sum(t[:1].nbytes for _, t in x.tensors())/1e9, weights*copies/1e9, each/1e9,
                 WORKING*min(4*n*widest, STACK_BYTES)/1e9, at_once)
+    device = device_of(net)
     free = (torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory())/1e9
     room = free if max_memory is None else max_memory
     if cost.memory <= room: return cost
@@ -443,7 +448,7 @@ def measurements(
     _check_network(net)
     n, trace = len(x), trace_layers(net, x)
     names, numbers = trace.names, HookReader(net, trace).layer_0(x)
-    rows, n_look = cost_of(net, x, recipe, n, max_memory).rows, looks_at(net, x, trace.batch)
+    rows, n_look = _cost(net, x, trace, recipe, n, max_memory).rows, looks_at(net, x, trace.batch)
     fit, test, seen = x[:n - N_TEST], x[n - N_TEST:], slice(n - N_TEST, n - N_TEST + n_look)
     y = None if y is None else Inputs((y,)).to(device_of(net)).args[0]
     drawn, out = y is None, _looked_at(net, x[seen], rows)
