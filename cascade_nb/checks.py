@@ -60,12 +60,14 @@ def assert_trainable(
     recipe:str|Recipe=ADAMW, # how it will be trained; a name from `RECIPES`, such as 'sgd'
     at_least:Share=.5, # probability of training
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
-    repeats:Count=2, # batches of inputs, and draws of the weights where a builder is given
-    n_train:Count=2048, # inputs that decoders learn from, in each
+    # batches of inputs, and draws of the weights where a builder is given; None: 2, and 1 where `quick`
+    repeats:Count|None=None,
+    n_train:Count|None=None, # inputs that decoders learn from, in each; None: 2,048, and 192 where `quick`
     prove:bool=True, # try changes on a copy where the network is not expected to train
+    quick:bool=False, # a tenth of the inputs and shorter trials, see `diagnose`
 ) -> Verdict: # where it passes
     "Raise `Untrainable` where a network is not expected to train"
-    verdict = diagnose(net, data, repeats=repeats, n_train=n_train, loss=loss, recipe=recipe, prove=prove)
+    verdict = diagnose(net, data, repeats, n_train, loss, recipe, prove, quick=quick)
     if math.isnan(verdict.probability):
         raise BadInput("no training by this recipe was measured, so there is no probability to ask for: give "
                        "recipe='sgd' or 'adamw', or look at diagnose(...) without a gate")

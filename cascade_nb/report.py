@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader, Subset
 from .checks import Untrainable
 from .guard import BadInput, Count, Late, Share, checked, whole_file
 from .training import RECIPES, Recipe
-from .verdict import N_TEST, READINGS, STATES, Recommendation, Verdict, diagnose
+from .verdict import FULL_EFFORT, QUICK_EFFORT, READINGS, STATES, Recommendation, Verdict, diagnose
 
 # %% ../nbs/19_report.ipynb #4e904706
 plot = Late("cascade_nb.plot")
@@ -264,6 +264,8 @@ def random_kept(
         for g, state in states: g.set_state(state)
 
 # %% ../nbs/19_report.ipynb #4e904732
+def _learnt_from(n_train, quick): return n_train or (QUICK_EFFORT.n_train if quick else 1024)
+
 @checked
 def check_training(
     net:nn.Module, # the network of the loop
@@ -274,14 +276,15 @@ def check_training(
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
     at_least:Share=.5, # probability of training
     stop:bool=False, # raise `Untrainable` rather than warn
-    n_train:Count=1024, # inputs that decoders learn from
+    n_train:Count|None=None, # inputs that decoders learn from; None: 1,024, and 192 where `quick`
+    quick:bool=False, # a tenth of the inputs and shorter trials, see `diagnose`
 ) -> Verdict:
     "Ask once, before the first step, whether the network of a loop will train"
     if isinstance(data, Iterator):
         raise BadInput("the data are an iterator, which gives each batch once: give the loader that it comes from")
     with random_kept(data):
         recipe = Recipe.from_optimizer(opt, steps, batch)
-        verdict = diagnose(net, data, repeats=1, n_train=n_train, loss=loss, recipe=recipe)
+        verdict = diagnose(net, data, 1, _learnt_from(n_train, quick), loss, recipe, quick=quick)
     if math.isnan(verdict.probability):
         text = f"no training by this recipe was measured, so there is no probability:\n{verdict}"
         warnings.warn(text, stacklevel=3)
@@ -311,9 +314,13 @@ def _with_targets(batch):
     raise BadInput(f"a batch is a {type(batch).__name__}: it has to be a pair (inputs, targets), or a dict with "
                    "labels")
 
+def _needed(n_train, quick):
+    "Inputs of a loader that are taken"
+    return 2*(_learnt_from(n_train, quick) + (QUICK_EFFORT if quick else FULL_EFFORT).n_test)
+
 def _asks(kept, net, loader, opt, steps, batch, how):
     "What the callbacks have in common; the verdict is kept"
-    n = 2*(how.get("n_train", 1024) + N_TEST)
+    n = _needed(how.get("n_train"), how.get("quick", False))
     kept.verdict = check_training(net, first_batches(loader, n), getattr(opt, "optimizer", opt), steps, batch, **how)
 
 # %% ../nbs/19_report.ipynb #4e904737
@@ -322,11 +329,12 @@ def trainer_callback(
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
     at_least:Share=.5, # probability of training
     stop:bool=False, # raise `Untrainable` rather than warn
-    n_train:Count=1024, # inputs that decoders learn from
+    n_train:Count|None=None, # inputs that decoders learn from; None: 1,024, and 192 where `quick`
+    quick:bool=False, # a tenth of the inputs and shorter trials, see `diagnose`
 ) -> object: # a `TrainerCallback`; its `verdict` is there once training has begun
     "A callback for the `Trainer` of transformers, which asks before the first step"
     from transformers import TrainerCallback
-    how = dict(loss=loss, at_least=at_least, stop=stop, n_train=n_train)
+    how = dict(loss=loss, at_least=at_least, stop=stop, n_train=n_train, quick=quick)
     class BeforeTraining(TrainerCallback):
         def on_train_begin(self, args:object, state:object, control:object, model:nn.Module=None,
                            optimizer:object=None, train_dataloader:DataLoader=None, **more):
@@ -340,11 +348,12 @@ def lightning_callback(
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
     at_least:Share=.5, # probability of training
     stop:bool=False, # raise `Untrainable` rather than warn
-    n_train:Count=1024, # inputs that decoders learn from
+    n_train:Count|None=None, # inputs that decoders learn from; None: 1,024, and 192 where `quick`
+    quick:bool=False, # a tenth of the inputs and shorter trials, see `diagnose`
 ) -> object: # a `Callback`; its `verdict` is there once training has begun
     "A callback for the `Trainer` of Lightning, which asks before the first step"
     from lightning.pytorch import Callback
-    how = dict(loss=loss, at_least=at_least, stop=stop, n_train=n_train)
+    how = dict(loss=loss, at_least=at_least, stop=stop, n_train=n_train, quick=quick)
     class BeforeTraining(Callback):
         def on_train_start(self, trainer:object, pl_module:nn.Module) -> None:
             "Asks once"
@@ -385,7 +394,8 @@ def fastai_callback(
     loss:Callable|None=None, # of (what the network returns, targets); None: the learner's
     at_least:Share=.5, # probability of training
     stop:bool=False, # raise `Untrainable` rather than warn
-    n_train:Count=1024, # inputs that decoders learn from
+    n_train:Count|None=None, # inputs that decoders learn from; None: 1,024, and 192 where `quick`
+    quick:bool=False, # a tenth of the inputs and shorter trials, see `diagnose`
 ) -> object: # a `Callback`; its `verdict` is there once training has begun
     "A callback for the `Learner` of fastai, which asks before the first step"
     from fastai.callback.core import Callback
@@ -396,7 +406,7 @@ def fastai_callback(
             steps, batch = self.learn.n_epoch*len(loader), loader.bs
             with random_kept(loader):
                 own = loader.new(shuffle=True, num_workers=0)
-                batches = list(itertools.islice(own, -(-2*(n_train + N_TEST)//batch)))
+                batches = list(itertools.islice(own, -(-_needed(n_train, quick)//batch)))
             self.verdict = check_training(self.learn.model, batches, torch_optimiser(self.learn.opt), steps, batch,
-                                          loss or self.learn.loss_func, at_least, stop, n_train)
+                                          loss or self.learn.loss_func, at_least, stop, n_train, quick)
     return BeforeTraining()
