@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'FEWER', 'PRECISION', 'N_TEST', 'FULL_EFFORT', 'QUICK_EFFORT',
-           'AT_ONCE', 'OUTPUT_BYTES', 'PASSING', 'WORKING', 'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON',
-           'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'GROWN', 'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'FAULTS',
-           'BACK', 'CURES', 'LOOKS', 'COARSE', 'ODDS', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading',
-           'copy_of', 'Batches', 'trial', 'drawn_targets', 'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of',
-           'measurements', 'features', 'chance', 'log_chi', 'discriminative_gradients', 'decades_off', 'odds_by_depth',
-           'depth_of', 'Timing', 'reaching', 'gradient_error', 'timing_features', 'ever_features', 'timing_for',
-           'Cause', 'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'network_of',
-           'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
+           'AT_ONCE', 'OUTPUT_BYTES', 'PASSING', 'WORKING', 'OUTPUT_COPIES', 'FIT', 'FIT_COV', 'REFERENCE_SCALE',
+           'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'GROWN', 'FLOOR', 'CAUSES', 'OTHERWISE',
+           'FINE', 'FAULTS', 'BACK', 'CURES', 'LOOKS', 'COARSE', 'ODDS', 'relative_gradients', 'state', 'Pull',
+           'pull_of', 'reading', 'copy_of', 'Batches', 'trial', 'drawn_targets', 'Effort', 'kept_of_one', 'looks_at',
+           'Cost', 'cost_of', 'measurements', 'features', 'chance', 'log_chi', 'discriminative_gradients',
+           'decades_off', 'odds_by_depth', 'depth_of', 'Timing', 'reaching', 'gradient_error', 'timing_features',
+           'ever_features', 'timing_for', 'Cause', 'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure',
+           'Verdict', 'network_of', 'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
 import copy, inspect, itertools, math, time
@@ -389,6 +389,7 @@ def looks_at(
 
 # %% ../nbs/13_verdict.ipynb #r00m0005
 PASSING, WORKING = 1.2, 6 # memory of a pass over what autograd keeps, and of decoders over the widest activations
+OUTPUT_COPIES = 5 # of the outputs, which a loss such as cross-entropy and its backward pass hold at once
 
 class Cost(NamedTuple):
     "What a verdict takes, in GB beyond the network itself"
@@ -430,7 +431,9 @@ def _cost(net, x, trace, recipe, n, max_memory, n_test):
         raise BadInput(f"the network takes batches of {trace.batch} inputs only, and a verdict measures on {n_test} "
                        f"and trains on {batch}: build it for batches of {math.gcd(n_test, batch)}")
     widest, weights = max(map(math.prod, trace.shapes)), sum(p.nbytes for p in net.parameters())
-    each = PASSING*kept_of_one(net, x, trace.batch or 2)
+    few = x[:trace.batch or 2]
+    outputs = outputs_of(_looked_at(net, few)).nbytes/len(few)
+    each = PASSING*kept_of_one(net, x, len(few)) + OUTPUT_COPIES*outputs
     at_once = trace.batch or (max(n_test, batch) if n_test*each <= AT_ONCE else batch)
     cost = Cost(n*sum(t[:1].nbytes for _, t in x.tensors())/1e9, weights*copies/1e9, each/1e9,
                 WORKING*min(4*n*widest, STACK_BYTES)/1e9, at_once)
