@@ -290,12 +290,12 @@ def _loss_for(out, x, y, loss, drawn):
 
 # %% ../nbs/13_verdict.ipynb #m3asu002
 def _trials(net, learn, look, out, loss, recipe, rows=None, steps=TRIAL):
-    "A trial at each learning rate, the largest first: (rate, tuple as `READINGS`); `out`: of `look`, before"
+    "A trial at each learning rate: (rate, tuple as `READINGS`); `out` is what the network returns for `look` before"
     alone = isinstance(out, Tensor) or loss.takes_tensor
     with untouched(net), torch.enable_grad():
         if not alone: out = look.x.call(net)
         pull = pull_of(out, look.y, loss, alone)
-    for lr in sorted(recipe.lrs, reverse=True): yield lr, trial(net, learn, look, loss, recipe, lr, pull, rows, steps)
+    for lr in recipe.lrs: yield lr, trial(net, learn, look, loss, recipe, lr, pull, rows, steps)
 
 @torch.no_grad()
 def _awake(net):
@@ -458,7 +458,8 @@ def measurements(
     recipe:str|Recipe|None=SGD, # how it will be trained; a name from `RECIPES`, such as 'adamw'; None: no trial
     max_memory:float|None=None, # GB that it may take, see `cost_of`; None: what is free
     effort:Effort=FULL_EFFORT, # how much is measured
-    # of the dataset, with the learning rates that were tried: whether no smaller one need be; None: all are tried
+    # of the dataset with the learning rates that were tried, the largest first: whether no other need be;
+    # None: all are tried, in the recipe's order
     enough:Callable|None=None,
 ) -> xr.Dataset: # over `layer`, `weight` and `lr`
     "What can be measured on an untrained network in the time of a few training steps"
@@ -489,6 +490,7 @@ def measurements(
                                                       "units": "1"}
     if recipe:
         learn, tried = Batches(fit, rows_of(y, slice(0, n_fit), n)), {}
+        if enough is not None: recipe = replace(recipe, lrs=tuple(sorted(recipe.lrs, reverse=True)))
         for lr, found in _trials(net, learn, look, out, loss, recipe, rows, effort.trial):
             tried[lr] = found
             ds = _with_readings(ds, tried, effort)
