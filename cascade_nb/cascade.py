@@ -217,8 +217,8 @@ def _variance(inputs):
 
 @patch
 def _batch(self:Cascade):
-    "Inputs a batch: a layer of them takes a quarter of a gigabyte, but no fewer than 16 make statistics"
-    return self.reader.batch or batch_rows(*self.shapes)
+    "Inputs a batch: what a module returns of them takes a quarter of a gigabyte; fewer than 16 make no statistics"
+    return self.reader.batch or batch_rows(*self.shapes, (self.reader.widest,))
 
 @patch
 def _precise(self:Cascade):

@@ -377,6 +377,7 @@ class Trace:
     gates: tuple # names of inputs that are passed on and not decoded
     late: bool # several inputs meet only in the second half of the network
     batch: int # inputs in one pass, where the network takes no other number; 0: any number
+    widest: int # numbers of one input in the largest tensor that a module takes or returns
 
     @property
     def names(self) -> list: return [r.name for r in self.reads]
@@ -559,7 +560,8 @@ def trace_layers(
     writes = any(rec.graph.latest.get(storage_of(t), 0) for _, t in rec.inputs.tensors())
     parents = _parents([rec.level[v] if layers is None else 0 for v, o, _ in found if o])
     return Trace(reads, parents, _numbered(rec, found, origin, parents), origin, train, writes, tuple(unused),
-                 _meet_late(rec, found), 0 if rec.rows <= 2 else rec.rows)
+                 _meet_late(rec, found), 0 if rec.rows <= 2 else rec.rows,
+                 max((math.prod(s.shape)//rec.rows for s in rec.sites), default=0))
 
 # %% ../nbs/05_layers.ipynb #4e5f9b69
 def finite(
@@ -625,7 +627,7 @@ class HookReader:
         trace:Trace, # from `trace_layers`
     ):
         self.net, self.trace, self.names, self.shapes = unwrapped(net), trace, trace.names, trace.shapes
-        self.origin, self.batch, self.parents = trace.origin, trace.batch, trace.parents
+        self.origin, self.batch, self.parents, self.widest = trace.origin, trace.batch, trace.parents, trace.widest
         modules = modules_of(self.net)
         if lost := [r.name for r in trace.reads if r.module not in modules]:
             raise BadInput(f"the network has no layer {lost[0]!r}: it was traced on another one")
@@ -817,6 +819,7 @@ class SegmentReader:
         plain:bool=False, # whether they are `Linear` layers and modules without parameters
     ):
         self.segments, self.names, self.shapes, self.plain = segments, [s.name for s in segments], shapes, plain
+        self.widest = 0 # segments end with the last layer, so nothing is wider
         self.parents, self.modules = tuple(range(len(segments))), [s.modules for s in segments]
         self.origin = Origin((Part("input", "", 0, (1, *shapes[0]), 0),), (shapes[0],))
 
