@@ -43,7 +43,7 @@ FIELDS = {
     "interval": "of the probability, 90 %: [low, high]",
     "steps": "until it has trained, median; None: beyond what was measured",
     "steps_interval": "of the steps, 90 %: [low, high]",
-    "lr": "the recipe's learning rate at which it is likeliest to train",
+    "lr": "the learning rate, of those that were tried, at which it is likeliest to train",
     "depth": "layers to which it would train",
     "lost": "where the signal is lost: layer, name and how; None: nowhere",
     "phase": "'ordered', 'critical', 'chaotic'; '' where layers are too different to tell",
@@ -51,10 +51,10 @@ FIELDS = {
     "advice": "sentences: what to change",
     "tried": "changes that were tried on a copy, and the probability that was found; None: below one half",
     "loss": "the loss, in words",
-    "inputs": "how many inputs decoders learn from, how many are measured on, and how often",
+    "inputs": "how many inputs decoders learn from, how many are measured on, how often, and effort: full or quick",
     "layers": "count, listed (number, name and measurements, means over repeats), left_out (count and extremes)",
     "weights": "count, listed (name and gradient over weight), left_out",
-    "trial": "what eight steps at each learning rate do on a copy"}
+    "trial": "what a few steps do on a copy, at each learning rate that was tried"}
 
 def plain(
     value:object, # numbers, texts and containers of them
@@ -136,7 +136,8 @@ def to_dict(self:Verdict) -> dict: # with the keys of `FIELDS`
         "probability": self.probability, "interval": self.interval, "steps": self.steps,
         "steps_interval": self.steps_interval, "lr": self.lr, "depth": self.depth, "lost": lost, "phase": self.phase,
         "cause": self.cause, "advice": self.advice, "tried": tried, "loss": ev.attrs["loss"],
-        "inputs": {"learnt_from": ev.n_train, "measured_on": ev.n_test, "repeats": len(self.each)},
+        "inputs": {"learnt_from": ev.n_train, "measured_on": ev.n_test, "repeats": len(self.each),
+                   "effort": ev.attrs["effort"]},
         "layers": _layers(self), "weights": _weights(self), "trial": _trial(self)})
 
 # %% ../nbs/19_report.ipynb #4e904721
