@@ -18,6 +18,7 @@ from multiprocessing import active_children, get_context, parent_process
 from multiprocessing.context import BaseContext
 from pathlib import Path
 import cloudpickle
+from .memory import keep_freed_memory
 from .parallel import Inline, cores
 
 # %% ../../nbs/engine/07_pools.ipynb #f77e5ade
@@ -36,6 +37,7 @@ def pickled(
 
 @lru_cache(1)
 def _unpacked(parcel):
+    keep_freed_memory()
     return cloudpickle.loads(parcel if isinstance(parcel, bytes) else Path(parcel).read_bytes())
 
 def sent(
