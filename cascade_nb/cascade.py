@@ -349,9 +349,9 @@ def _quiet(self:Cascade):
 @patch
 def _through_chains(self:Cascade, x, chains):
     "(correlation, reconstruction) of layers 1, 2, … where decoders compose; chains are drawn only as far as is asked"
-    like = self.reader.layer_0(x)
-    if self.reader.batch and len(x) > self.reader.batch:
-        yield from self._part_by_part(x, list(chains))
+    like, k = self.reader.layer_0(x), -(-len(x)//self._batch())
+    if k > 1 and not self.reader.lazy: # a tower holds one layer at a time
+        yield from self._part_by_part(x, k, list(chains))
         return
     with closing(self.reader.walk([x])) as walk:
         next(walk)
@@ -359,10 +359,10 @@ def _through_chains(self:Cascade, x, chains):
             yield None if chain is None else (correlation([dot_sums(a)]), chain(a.flatten(1)).view_as(like))
 
 @patch
-def _part_by_part(self:Cascade, x, chains):
-    "The same for a network that takes batches of one size only"
+def _part_by_part(self:Cascade, x, k, chains):
+    "The same for inputs that do not go through the network at once"
     parts = []
-    for part in self._parts(x, 1):
+    for part in self._parts(x, k):
         acts = [a for a, in self.reader.walk([part])][1:]
         parts.append([(dot_sums(a), chain(a.flatten(1))) for chain, a in zip(chains, acts)])
     for layer in zip(*parts):

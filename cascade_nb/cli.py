@@ -356,7 +356,7 @@ def _diagnose_parser():
     add("--recipe", default="sgd", type=_among("recipe", RECIPES), metavar="NAME",
         help=f"how it will be trained: {', '.join(RECIPES)}")
     add("--quick", action="store_true",
-        help=f"{QUICK_EFFORT.n_train} inputs and shorter trials: a sixth of the time, and a wider interval")
+        help=f"{QUICK_EFFORT.n_train} inputs and shorter trials: sooner, and less certain")
     add("--repeats", type=_like(Count), default=None,
         help="batches of images, and draws of the weights where the function takes a seed")
     add("--inputs", type=_like(Count), help=f"images that decoders are fitted on; at most {INPUTS} if not given")

@@ -43,7 +43,7 @@ FIELDS = {
     "interval": "of the probability, 90 %: [low, high]",
     "steps": "until it has trained, median; None: beyond what was measured",
     "steps_interval": "of the steps, 90 %: [low, high]",
-    "lr": "the learning rate, of those that were tried, at which it is likeliest to train",
+    "lr": "the recipe's largest learning rate at which it is expected to train; none is: the likeliest",
     "depth": "layers to which it would train",
     "lost": "where the signal is lost: layer, name and how; None: nowhere",
     "phase": "'ordered', 'critical', 'chaotic'; '' where layers are too different to tell",

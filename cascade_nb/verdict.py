@@ -382,13 +382,11 @@ def kept_of_one(
         return bytes_kept(lambda: few.call(net), [*net.parameters(), *net.buffers()])//len(few)
 
 def looks_at(
-    net:nn.Module, # any network; only read
-    x:Inputs, # what it takes
+    z:Tensor, # outputs for some inputs, (batch, *shape)
     size:int=0, # inputs of a batch, where the network takes no other; 0: any number
     most:int=N_TEST, # inputs
 ) -> int: # at least 16
     "On how many inputs outputs are compared"
-    z = outputs_of(_looked_at(net, x[:size or 2]))
     n = max(FEWEST, min(most, rows_within(OUTPUT_BYTES, z.shape[1:])))
     return max(size, n - n % size) if size else n
 
@@ -405,6 +403,7 @@ class Cost(NamedTuple):
     outputs:float # for the inputs of a trial
     decoders:float # while they are learned and used
     rows:int # inputs a pass
+    looks:int # inputs on which outputs are compared
 
     @property
     def memory(self) -> float: # GB
@@ -438,13 +437,13 @@ def _cost(net, x, trace, recipe, n, max_memory, n_test):
         raise BadInput(f"the network takes batches of {trace.batch} inputs only, and a verdict measures on {n_test} "
                        f"and trains on {batch}: build it for batches of {math.gcd(n_test, batch)}")
     widest, weights = max(map(math.prod, trace.shapes)), sum(p.nbytes for p in net.parameters())
-    few = x[:trace.batch or 2]
-    outputs = outputs_of(_looked_at(net, few)).nbytes/len(few)
-    each = PASSING*kept_of_one(net, x, len(few)) + OUTPUT_COPIES*outputs
-    looks = LOOK_COPIES*outputs*looks_at(net, x, trace.batch, n_test)
+    size = trace.batch or 2
+    z = outputs_of(_looked_at(net, x[:size]))
+    looks, of_one = looks_at(z, trace.batch, n_test), z.nbytes/size
+    each = PASSING*kept_of_one(net, x, size) + OUTPUT_COPIES*of_one
     at_once = trace.batch or (max(n_test, batch) if n_test*each <= AT_ONCE else batch)
-    cost = Cost(n*sum(t[:1].nbytes for _, t in x.tensors())/1e9, weights*copies/1e9, each/1e9, looks/1e9,
-                WORKING*min(4*n*widest, STACK_BYTES)/1e9, at_once)
+    cost = Cost(n*sum(t[:1].nbytes for _, t in x.tensors())/1e9, weights*copies/1e9, each/1e9,
+                LOOK_COPIES*looks*of_one/1e9, WORKING*min(4*n*widest, STACK_BYTES)/1e9, at_once, looks)
     device = device_of(net)
     free = (torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_memory())/1e9
     room = free if max_memory is None else max_memory
@@ -476,9 +475,8 @@ def measurements(
     _check_network(net)
     n, trace = len(x), trace_layers(net, x)
     names, numbers = trace.names, HookReader(net, trace).layer_0(x)
-    rows = _cost(net, x, trace, recipe, n, max_memory, effort.n_test).rows
-    n_fit, n_look = n - effort.n_test, looks_at(net, x, trace.batch, effort.n_test)
-    fit, test, seen = x[:n_fit], x[n_fit:], slice(n_fit, n_fit + n_look)
+    cost, n_fit = _cost(net, x, trace, recipe, n, max_memory, effort.n_test), n - effort.n_test
+    rows, fit, test, seen = cost.rows, x[:n_fit], x[n_fit:], slice(n_fit, n_fit + cost.looks)
     y = None if y is None else Inputs((y,)).to(device_of(net)).args[0]
     drawn, out = y is None, _looked_at(net, x[seen], rows)
     if drawn: y = drawn_targets(outputs_of(out), numbers)
@@ -917,7 +915,9 @@ class Verdict:
         self._f, self._h = (np.stack([of(e) for e in self.each]) for of in (timing_features, ever_features))
         self.log_steps = self._f.mean(0) @ self.timing.coefficients # μ of each learning rate
         self.ever = chance(self._h.mean(0) @ self.timing.ever) # π of each learning rate
-        self.best = int(np.argmax(self._within(self.budget)))
+        likely, lrs = self._within(self.budget), measurements.lr.values
+        # the largest rate that is enough, or else the likeliest of all
+        self.best = int(np.argmax(np.where(likely >= .5, lrs, 0) if likely.max() >= .5 else likely))
 
     @property
     def timing(self) -> Timing|None:
@@ -991,7 +991,7 @@ def _until(self:Verdict, p):
 
 @patch(as_prop=True)
 def lr(self:Verdict) -> float|None:
-    "The learning rate that was tried at which it is likeliest to train; None where the recipe was not measured"
+    "The largest rate of the recipe at which it is expected to train, or the likeliest; None: recipe not measured"
     return float(self.measurements.lr[self.best]) if self.timing else None
 
 # %% ../nbs/13_verdict.ipynb #v3rd1c03
@@ -1122,7 +1122,7 @@ def diagnose(
     recipe:str|Recipe=SGD, # how it will be trained; a name from `RECIPES`, such as 'adamw'
     prove:bool=True, # try changes on a copy where the network is not expected to train
     max_memory:Positive|None=None, # GB that it may take beyond the network, see `cost_of`; None: what is free
-    quick:bool=False, # fewer inputs and shorter trials: some eight training steps in all, and a wider interval
+    quick:bool=False, # fewer inputs and shorter trials: some ten training steps in all, and a wider interval
     # try every learning rate of the recipe; else from the largest down, until it is expected to train at one
     every_rate:bool=False,
 ) -> Verdict: # with its reasons
