@@ -8,8 +8,9 @@
 6 stairs      a notebook imports only rooms with a lower number, and the engine imports no room
 7 draws       random numbers of a generator say their device, or they fail under torch.set_default_device
 8 lines       lines over 120 columns and statements joined by `;` in code cells: counted, for now not a failure
+9 outputs   no warning, error or progress bar is saved as a notebook's output
 
-Exit code 1 where any of 1 to 7 has a finding. `--only 1,3` looks at some of them.
+Exit code 1 where any of them but 8 has a finding. `--only 1,3` looks at some of them.
 """
 import argparse
 import ast
@@ -261,7 +262,16 @@ def lines(root:Path) -> Iterator[Finding]:
             yield Finding(str(p.relative_to(root)), f"{wide} lines over {LINE} columns, {both} joined statements")
 
 
-CHECKS = {1: private, 2: engine, 3: notebooks, 4: numbers, 5: paths, 6: stairs, 7: draws, 8: lines}
+def outputs(root:Path) -> Iterator[Finding]:
+    for p in sorted((root/"nbs").rglob("*.ipynb")):
+        if ".ipynb_checkpoints" in p.parts: continue
+        cells = json.loads(p.read_text(encoding="utf-8"))["cells"]
+        for i, output in ((i, o) for i, c in enumerate(cells) for o in c.get("outputs", [])):
+            if output.get("name") == "stderr" or output["output_type"] == "error":
+                yield Finding(f"{p.relative_to(root)}, cell {i}", "a warning or an error is saved as an output")
+
+
+CHECKS = {1: private, 2: engine, 3: notebooks, 4: numbers, 5: paths, 6: stairs, 7: draws, 8: lines, 9: outputs}
 REPORT_ONLY = {8}
 
 

@@ -569,7 +569,7 @@ def finite(
     name:str, # its dotted name
 ) -> Tensor: # the same
     "The activations, or an error that names the layer that explodes"
-    if all(map(math.isfinite, act.aminmax())): return act
+    if all(map(math.isfinite, act.detach().aminmax())): return act
     raise BadInput(f"layer {name!r} is the first to return NaN or infinite values: the network explodes there; "
                    "lower var_w, or look at what this layer computes")
 

@@ -1108,6 +1108,16 @@ def network_of(
     if isinstance(made, nn.Module): return made
     raise BadInput(f"the builder {label_of(net)} returns a {type(made).__name__}: a builder returns a torch.nn.Module")
 
+def _networks_of(net, repeats):
+    "One network for each repeat, of the same modules"
+    made = [network_of(net, seed) for seed in range(repeats)]
+    def modules(net): return [(name, type(m)) for name, m in net.named_modules()]
+    for i, other in enumerate(made):
+        if other is not made[0] and modules(other) != modules(made[0]):
+            raise BadInput(f"the builder {label_of(net)} makes other modules of seed {i} than of seed 0: repeats are "
+                           f"draws of one network's weights, give a builder for each network")
+    return made
+
 # %% ../nbs/13_verdict.ipynb #d1ag0se2
 @checked
 def diagnose(
@@ -1130,7 +1140,7 @@ def diagnose(
     effort = QUICK_EFFORT if quick else FULL_EFFORT
     repeats, n_train = repeats or effort.repeats, n_train or effort.n_train
     if max(repeats, n_train) > 10**6: raise BadInput(f"repeats is {repeats}, n_train {n_train}: give at most a million")
-    recipe, made = recipe_named(recipe), [network_of(net, seed) for seed in range(repeats)]
+    recipe, made = recipe_named(recipe), _networks_of(net, repeats)
     if loss is None and recipe.loss is not SGD.loss: loss = recipe.loss
     n = n_train + effort.n_test
     x, y = gathered(data, made[0], 2*n)
