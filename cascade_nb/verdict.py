@@ -93,6 +93,7 @@ class _Sums(NamedTuple):
     outer:int # activations beyond ±.99
     largest:float # activation, without its sign
 
+# %% ../nbs/13_verdict.ipynb #4c4a3e99
 def _summed(a):
     a = a.flatten(1).double()
     return _Sums(len(a), a.mean(0), a.var(0, correction=0)*len(a), a.square().sum().item(), (a == 0).all(0),
@@ -144,6 +145,7 @@ class Pull(NamedTuple):
     constant_loss:float # loss of the best constant prediction
     before:float=0. # gain of the outputs before the trial
 
+# %% ../nbs/13_verdict.ipynb #6c19082d
 def _raw_output(out):
     "The tensor that `outputs_of` reads, still part of what the network returned"
     return next(t for t in tensors_in(main_output(out)) if t.is_floating_point())
@@ -172,6 +174,7 @@ def _since(z, pull):
     before = reading(z.detach(), 1., pull)
     return pull if before is LOST_READING else pull._replace(before=before[0])
 
+# %% ../nbs/13_verdict.ipynb #000bb437
 def reading(
     z:Tensor, # outputs for inputs that nothing was learned from, (batch, *shape)
     value:float, # their loss
@@ -206,6 +209,7 @@ def _joined_outputs(outs, sizes):
     if not batches or any(spec != specs[0] for spec in specs): return None
     return tree_unflatten([torch.cat(ts) for ts in zip(*leaves)], specs[0])
 
+# %% ../nbs/13_verdict.ipynb #bf2cf027
 def copy_of(
     net:nn.Module, # any network
 ) -> nn.Module:
@@ -220,6 +224,14 @@ class Batches(NamedTuple):
     x:Inputs # what the network takes
     y:object # targets
 
+def _seed_devices(weights, seed):
+    "Seed the devices that hold the weights, and the processor; `torch.manual_seed` would seed every device there is"
+    torch.default_generator.manual_seed(seed)
+    for kind in {p.device.type for p in weights} - {"cpu"}:
+        its = torch.get_device_module(kind)
+        (getattr(its, "manual_seed_all", None) or its.manual_seed)(seed)
+
+# %% ../nbs/13_verdict.ipynb #dad630ad
 def trial(
     net:nn.Module, # any network; a copy is trained
     learn:Batches, # to train on
@@ -236,10 +248,7 @@ def trial(
     learnt = [p for p in net.parameters() if p.requires_grad]
     opt = recipe.optimiser(learnt, lr=lr)
     with randomness_kept(net), torch.enable_grad():
-        torch.default_generator.manual_seed(1) # torch.manual_seed would seed every device there is
-        for kind in {p.device.type for p in learnt} - {"cpu"}:
-            its = torch.get_device_module(kind)
-            (getattr(its, "manual_seed_all", None) or its.manual_seed)(1)
+        _seed_devices(learnt, 1)
         net.train()
         for _ in range(steps):
             i = torch.randint(len(learn.x), (min(recipe.batch, len(learn.x)),), device="cpu", generator=rng)
@@ -266,6 +275,7 @@ def drawn_targets(
     scores = scores.reshape(len(a), *z.shape[1:]).to(z.device)
     return scores.to(z.dtype) if z.ndim == 1 or z.shape[dim] < 2 else scores.argmax(dim)
 
+# %% ../nbs/13_verdict.ipynb #68aa40e3
 def _check_network(net):
     "Raise where a part of the network makes every answer void"
     check_readable(net)
@@ -313,6 +323,7 @@ def _awake(net):
     for p in zeros(net): p.copy_(torch.randn(p.shape, device="cpu", generator=g)/math.sqrt(p[0].numel()))
     return net
 
+# %% ../nbs/13_verdict.ipynb #da02984c
 def _same_units(w):
     "Whether all units of a layer have the same weights, as where all are zero"
     return len(w) > 1 and bool((w == w[:1]).all())
@@ -410,6 +421,7 @@ class Cost(NamedTuple):
         "At the most"
         return self.inputs + max(self.outputs + self.weights + self.rows*self.each, self.decoders)
 
+# %% ../nbs/13_verdict.ipynb #74d1d9aa
 def _states_of(recipe):
     "How many numbers the recipe's optimiser keeps for each weight"
     p = nn.Parameter(torch.zeros(2))
@@ -430,6 +442,7 @@ def cost_of(
     x = on_device(x, net)
     return _cost(net, x, trace_layers(net, x), recipe, n or effort.n_train + effort.n_test, max_memory, effort.n_test)
 
+# %% ../nbs/13_verdict.ipynb #c2bd4ed8
 def _cost(net, x, trace, recipe, n, max_memory, n_test):
     "As `cost_of`, of a network that was traced"
     batch, copies = (recipe.batch, 2 + _states_of(recipe)) if recipe else (SGD.batch, 1)
@@ -454,6 +467,24 @@ def _cost(net, x, trace, recipe, n, max_memory, n_test):
     there = f"{free:.2g} GB are free" if max_memory is None else f"max_memory is {max_memory:g} GB"
     raise BadInput(f"this verdict takes {fewer.memory:.2g} GB ({cost.inputs:.2g} for {n} inputs, {cost.weights:.2g} "
                    f"for copies of the weights), and {there}: give a smaller n_train, smaller inputs, or more memory")
+
+# %% ../nbs/13_verdict.ipynb #w1thlay1
+def _with_layers(prof, names, states, grads):
+    "A profile, with what layers are like as far as the network is finite, and with gradients by weight"
+    ds = prof.assign_coords(name=("layer", names), weight=list(grads))
+    states = np.vstack([states, np.full((len(names) - len(states), len(STATES)), np.nan)])
+    for (k, (long_name, units)), v in zip(STATES.items(), states.T):
+        ds[k] = "layer", v, {"long_name": long_name, "units": units}
+    ds["gradient"] = "weight", list(grads.values()), {"long_name": "size of the gradient over that of the weight",
+                                                      "units": "1"}
+    return ds
+
+def _with_readings(ds, tried, effort):
+    "With what the trials say that have been made so far, {rate: tuple as `READINGS`}"
+    ds = ds.drop_vars([*READINGS, "lr"], errors="ignore").assign_coords(lr=list(tried)).assign_attrs(effort=effort.name)
+    for (k, long_name), v in zip(READINGS.items(), zip(*tried.values())):
+        ds[k] = "lr", list(v), {"long_name": f"{long_name}, after {effort.trial} steps", "units": "1"}
+    return ds
 
 # %% ../nbs/13_verdict.ipynb #cdce1133
 def measurements(
@@ -488,12 +519,7 @@ def measurements(
     large = math.prod(trace.origin.shape) > COMPOSED
     few = test[:FEWER] if large else test
     prof, states = _profile_of(net, fit, few, names, large), _states(net, few, names, rows)
-    states = np.vstack([states, np.full((len(names) - len(states), len(STATES)), np.nan)])
-    ds = prof.assign_coords(name=("layer", names), weight=list(grads))
-    for (k, (long_name, units)), v in zip(STATES.items(), states.T):
-        ds[k] = "layer", v, {"long_name": long_name, "units": units}
-    ds["gradient"] = "weight", list(grads.values()), {"long_name": "size of the gradient over that of the weight",
-                                                      "units": "1"}
+    ds = _with_layers(prof, names, states, grads)
     if recipe:
         learn, tried = Batches(fit, rows_of(y, slice(0, n_fit), n)), {}
         if enough is not None: recipe = replace(recipe, lrs=tuple(sorted(recipe.lrs, reverse=True)))
@@ -501,17 +527,10 @@ def measurements(
             tried[lr] = found
             ds = _with_readings(ds, tried, effort)
             if enough is not None and enough(ds): break
-    overflows = _overflows(net, test) if np.isnan(states).any() else ""
+    overflows = _overflows(net, test) if ds.scale.isnull().any() else ""
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
                            loss=loss.name, overflows=overflows, **_about(net, outputs_of(out), numbers),
                            seconds=time.perf_counter() - start)
-
-def _with_readings(ds, tried, effort):
-    "With what the trials say that have been made so far, {rate: tuple as `READINGS`}"
-    ds = ds.drop_vars([*READINGS, "lr"], errors="ignore").assign_coords(lr=list(tried)).assign_attrs(effort=effort.name)
-    for (k, long_name), v in zip(READINGS.items(), zip(*tried.values())):
-        ds[k] = "lr", list(v), {"long_name": f"{long_name}, after {effort.trial} steps", "units": "1"}
-    return ds
 
 # %% ../nbs/13_verdict.ipynb #da2f32f3
 FIT = np.array([10.11, 1.244, -2.483, -.79]) # β_0, β_I, β_G, β_L
@@ -835,6 +854,7 @@ def _matrices(net):
     kinds = nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase
     return [m for m in net.modules() if isinstance(m, kinds) and not nn.utils.parametrize.is_parametrized(m)]
 
+# %% ../nbs/13_verdict.ipynb #4c9575ca
 @torch.no_grad()
 def _scaled(net, x, ev):
     for m in _matrices(net):
@@ -856,6 +876,7 @@ def _unit_outputs(net, x, ev):
         for h in hooks: h.remove()
     return net, x
 
+# %% ../nbs/13_verdict.ipynb #c21fdb35
 def _standardised(net, x, ev):
     def standard(t:Tensor) -> Tensor: return (t - t.mean())/t.std().clamp_min(1e-12) if t.is_floating_point() else t
     return net, x.map(standard)
@@ -928,44 +949,47 @@ class Verdict:
         "The probability of having trained after n steps, for each learning rate"
         return self.ever*chance((math.log(n) - self.log_steps)/self.timing.spread)
 
-    def trains_within(self,
-        n:float, # training steps, at most `HORIZON`
-    ) -> float:
-        "The probability that it has trained after `n` steps; NaN where the recipe was not measured"
-        if not 0 < n <= HORIZON:
-            raise BadInput(f"n is {n!r}: training was measured up to {HORIZON} steps, give 1 to {HORIZON}")
-        return float(self._within(n)[self.best]) if self.timing else math.nan
+# %% ../nbs/13_verdict.ipynb #verd1ct2
+@patch
+def trains_within(self:Verdict,
+    n:float, # training steps, at most `HORIZON`
+) -> float:
+    "The probability that it has trained after `n` steps; NaN where the recipe was not measured"
+    if not 0 < n <= HORIZON:
+        raise BadInput(f"n is {n!r}: training was measured up to {HORIZON} steps, give 1 to {HORIZON}")
+    return float(self._within(n)[self.best]) if self.timing else math.nan
 
-    @property
-    def budget(self) -> int:
-        "The recipe's steps, as far as training was measured"
-        return min(self.recipe.steps, HORIZON)
+@patch(as_prop=True)
+def budget(self:Verdict) -> int:
+    "The recipe's steps, as far as training was measured"
+    return min(self.recipe.steps, HORIZON)
 
-    @property
-    def odds(self) -> tuple:
-        "Log-odds that it trains within the budget, and their standard deviation; NaN where the recipe was not measured"
-        if not self.timing: return math.nan, math.nan
-        t, i, log_n = self.timing, self.best, math.log(self.budget)
-        def both(f:np.ndarray, h:np.ndarray) -> tuple:
-            "Log-odds for features, and how they change with μ and with the log-odds of π"
-            mu, ever = f @ t.coefficients, chance(h @ t.ever)
-            late, p = chance((mu - log_n)/t.spread), ever*chance((log_n - mu)/t.spread)
-            rest = np.maximum(1 - p, 1e-300)
-            return np.log(np.maximum(p, 1e-300)/rest), late/t.spread/rest, (1 - ever)/rest
-        f, h = self._f[:, i], self._h[:, i]
-        odds, by_mu, by_ever = both(f.mean(0), h.mean(0))
-        fit = by_mu**2*(f.mean(0) @ t.covariance @ f.mean(0)) + by_ever**2*(h.mean(0) @ t.ever_covariance @ h.mean(0))
-        return float(odds), math.sqrt(np.var(both(f, h)[0]) + fit + t.noise**2)
+@patch(as_prop=True)
+def probability(self:Verdict) -> float:
+    "The probability that it trains within the budget"
+    return self.trains_within(self.budget)
 
-    @property
-    def probability(self) -> float:
-        "The probability that it trains within the budget"
-        return self.trains_within(self.budget)
+# %% ../nbs/13_verdict.ipynb #verd1ct4
+@patch(as_prop=True)
+def odds(self:Verdict) -> tuple:
+    "Log-odds that it trains within the budget, and their standard deviation; NaN where the recipe was not measured"
+    if not self.timing: return math.nan, math.nan
+    t, i, log_n = self.timing, self.best, math.log(self.budget)
+    def both(f:np.ndarray, h:np.ndarray) -> tuple:
+        "Log-odds for features, and how they change with μ and with the log-odds of π"
+        mu, ever = f @ t.coefficients, chance(h @ t.ever)
+        late, p = chance((mu - log_n)/t.spread), ever*chance((log_n - mu)/t.spread)
+        rest = np.maximum(1 - p, 1e-300)
+        return np.log(np.maximum(p, 1e-300)/rest), late/t.spread/rest, (1 - ever)/rest
+    f, h = self._f[:, i], self._h[:, i]
+    odds, by_mu, by_ever = both(f.mean(0), h.mean(0))
+    fit = by_mu**2*(f.mean(0) @ t.covariance @ f.mean(0)) + by_ever**2*(h.mean(0) @ t.ever_covariance @ h.mean(0))
+    return float(odds), math.sqrt(np.var(both(f, h)[0]) + fit + t.noise**2)
 
-    @property
-    def interval(self) -> tuple:
-        "The interval of the probability, 90 %"
-        return tuple(float(chance(self.odds[0] + k*self.odds[1])) for k in (-1.64, 1.64))
+@patch(as_prop=True)
+def interval(self:Verdict) -> tuple:
+    "The interval of the probability, 90 %"
+    return tuple(float(chance(self.odds[0] + k*self.odds[1])) for k in (-1.64, 1.64))
 
 # %% ../nbs/13_verdict.ipynb #v3rd1c02
 @patch(as_prop=True)
@@ -1111,7 +1135,7 @@ def network_of(
 def _networks_of(net, repeats):
     "One network for each repeat, of the same modules"
     made = [network_of(net, seed) for seed in range(repeats)]
-    def modules(net): return [(name, type(m)) for name, m in net.named_modules()]
+    def modules(net:nn.Module) -> list: return [(name, type(m)) for name, m in net.named_modules()]
     for i, other in enumerate(made):
         if other is not made[0] and modules(other) != modules(made[0]):
             raise BadInput(f"the builder {label_of(net)} makes other modules of seed {i} than of seed 0: repeats are "
