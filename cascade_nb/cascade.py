@@ -180,7 +180,7 @@ def _composed(self:Cascade, steps, total):
     for l, (d, acts) in enumerate(steps, 1):
         parent = self.parents[l - 1]
         chain = composed(chains[parent] if parent else _first_rows(d), d)
-        t = torch.cat([chain.coordinates(a.flatten(1)) for a in _some(acts)])
+        t = torch.cat([chain.coordinates(a.reshape(len(a), -1)) for a in _some(acts)])
         t = t - t.mean(0)
         S = matrix_product(t.T, t)/len(t) + self.floor*matrix_product(chain.weight, chain.weight.T)
         if reduces_rank_at(l): chain = truncated(chain, S, TRIM*total)
@@ -356,7 +356,7 @@ def _through_chains(self:Cascade, x, chains):
     with closing(self.reader.walk([x])) as walk:
         next(walk)
         for chain, (a,) in zip(chains, walk):
-            yield None if chain is None else (correlation([dot_sums(a)]), chain(a.flatten(1)).view_as(like))
+            yield None if chain is None else (correlation([dot_sums(a)]), chain(a.reshape(len(a), -1)).view_as(like))
 
 @patch
 def _part_by_part(self:Cascade, x, k, chains):
@@ -364,7 +364,7 @@ def _part_by_part(self:Cascade, x, k, chains):
     parts = []
     for part in self._parts(x, k):
         acts = [a for a, in self.reader.walk([part])][1:]
-        parts.append([(dot_sums(a), chain(a.flatten(1))) for chain, a in zip(chains, acts)])
+        parts.append([(dot_sums(a), chain(a.reshape(len(a), -1))) for chain, a in zip(chains, acts)])
     for layer in zip(*parts):
         sums, back = zip(*layer)
         yield correlation(sums), torch.cat(back).view(len(x), *self.shape)

@@ -411,6 +411,8 @@ class Inputs:
         numbered = ["input"] if len(self.args) == 1 else [f"input {i}" for i in range(1, len(self.args) + 1)]
         self.names = (*names, *numbered[len(names):])[:len(self.args)]
         for name, t in self.tensors():
+            if t.is_nested:
+                raise BadInput(f"{name} is a nested tensor: give a padded one, torch.nested.to_padded_tensor({name}, 0)")
             if t.layout is not torch.strided:
                 raise BadInput(f"{name} is a sparse tensor: give a dense one, {name}.to_dense()")
         sized = [t for _, t in self.tensors() if t.ndim]
@@ -630,6 +632,7 @@ def gathered(
 ) -> tuple: # (Inputs, targets or None), all that there is where that is one batch, else at least `n` if there are
     "Inputs and targets as one batch each"
     y = None
+    if _is_pair(data): data = tuple(data)
     if type(data) is tuple:
         if len(data) != 2:
             raise BadInput(f"a tuple of {len(data)}: give (inputs, targets); several inputs without targets are "
@@ -643,10 +646,26 @@ def gathered(
     if not found: raise BadInput("no inputs: the iterable is empty")
     if y is not None and not tensors_in(y):
         raise BadInput(f"targets are a {type(y).__name__}: give a tensor, with a row for each input")
+    if isinstance(y, Tensor) and y.ndim and len(found) == 1 and len(y) != len(found[0]):
+        raise BadInput(f"{len(y)} targets for {len(found[0])} inputs: give one for each")
+    if isinstance(y, list): _check_listed(y, len(found[0]))
     if y is None and targets[0] is not None: y = _joined_targets(targets, [len(b) for b in found])
     return joined(found), y
 
+def _is_pair(data):
+    "Whether a list is one batch of a loader, (inputs, targets), rather than batches of inputs"
+    return (type(data) is list and len(data) == 2 and all(isinstance(t, Tensor) and t.ndim for t in data)
+            and len(data[0]) == len(data[1]) and data[0].shape[1:] != data[1].shape[1:])
+
+def _check_listed(targets, rows):
+    "Raise where a list of targets has one for each input, as detectors have"
+    if len(targets) == rows and any(not t.ndim or len(t) != rows for t in tensors_in(targets)):
+        raise BadInput(f"targets are a list of {rows}, one for each input: give tensors with a row for each input, "
+                       f"padded where they differ in length")
+
 def _joined_targets(targets, rows):
+    for t, n in zip(targets, rows):
+        if isinstance(t, list): _check_listed(t, n)
     wrapped = [Inputs((t,)) if tensors_in(t) else None for t in targets]
     if None in wrapped: raise BadInput(f"targets are a {type(targets[0]).__name__}: give tensors")
     return joined(wrapped).args[0]

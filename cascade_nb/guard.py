@@ -235,7 +235,10 @@ def frozen(
     "Evaluation mode and no gradients inside; every module's own `training` flag is restored afterwards"
     modes = [(m, m.training) for m in net.modules()]
     try:
-        with torch.no_grad(): yield net.eval()
+        try: net.eval()
+        except NotImplementedError as e:
+            raise BadInput(f"the network has no evaluation mode ({e}): give it as it was before it was exported") from e
+        with torch.no_grad(): yield net
     finally:
         for m, mode in modes: m.training = mode
 

@@ -120,6 +120,7 @@ def given_loss(
 ) -> Loss:
     "A loss that somebody gives, under its own name"
     if not callable(loss): raise BadInput(f"loss is {loss!r}: give a function of (output, targets), such as F.mse_loss")
+    if isinstance(loss, type): raise BadInput(f"loss is the class {loss.__name__}: give an instance, {loss.__name__}()")
     return Loss(getattr(loss, "__name__", type(loss).__name__), loss, takes_tensor=False)
 
 # %% ../nbs/12_training.ipynb #1c1e0008

@@ -133,14 +133,14 @@ class _Walk:
 def _targets(walk:_Walk, chain:Future|None, prev:Tensor, kept:Quantised|None) -> Tensor|Quantised:
     "What the moments of a batch are taken with; waits for the chain of the map before"
     before = None if chain is None else chain.result()[0]
-    if before is not None and not walk.is_wide(before): return before.coordinates(prev.flatten(1))
-    return prev.flatten(1) if kept is None else kept
+    if before is not None and not walk.is_wide(before): return before.coordinates(prev.reshape(len(prev), -1))
+    return prev.reshape(len(prev), -1) if kept is None else kept
 
 def _move_batch(walk:_Walk, i:int, move:Callable, chain:Future|None, keep:bool) -> Moments:
     "Move batch `i` through one map, and take its moments"
     if walk.closed: raise CancelledError("nobody waits for this chain any more")
     prev, kept, cur = walk.batches[i], walk.kept.get(i), move(walk.batches[i])
-    q = quantised(cur.flatten(1), walk.noise)
+    q = quantised(cur.reshape(len(cur), -1), walk.noise)
     walk.kept[i] = q if q.step and keep else None
     m = pair_moments(lambda: _targets(walk, chain, prev, kept), q, walk.noise)
     reused = chain is not None and prev.shape == cur.shape # the inputs are not ours to write over
