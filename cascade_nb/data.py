@@ -412,7 +412,7 @@ class Inputs:
         self.names = (*names, *numbered[len(names):])[:len(self.args)]
         for name, t in self.tensors():
             if t.is_nested:
-                raise BadInput(f"{name} is a nested tensor: give a padded one, torch.nested.to_padded_tensor({name}, 0)")
+                raise BadInput(f"{name} is a nested tensor: give a padded one, {name}.to_padded_tensor(0)")
             if t.layout is not torch.strided:
                 raise BadInput(f"{name} is a sparse tensor: give a dense one, {name}.to_dense()")
         sized = [t for _, t in self.tensors() if t.ndim]

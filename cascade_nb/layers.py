@@ -765,9 +765,9 @@ def is_tower(
 
 def _bare(m):
     if type(m) is nn.Linear or type(m) is nn.Flatten and (m.start_dim, m.end_dim) == (1, -1): return True
-    known = type(m).__module__ in (nn.Tanh.__module__, nn.Dropout.__module__, Activation.__module__, nn.Identity.__module__)
-    alone = known and not isinstance(m, JOINING) and not [*m.parameters(), *m.buffers(), *m.children()]
-    return alone and not getattr(m, "inplace", False)
+    homes = {o.__module__ for o in (nn.Tanh, nn.Dropout, nn.Identity, Activation)}
+    if type(m).__module__ not in homes or isinstance(m, JOINING) or getattr(m, "inplace", False): return False
+    return not [*m.parameters(), *m.buffers(), *m.children()]
 
 # %% ../nbs/05_layers.ipynb #9dd27b34
 def tower_segments(

@@ -966,7 +966,7 @@ class Verdict:
         self.log_steps = self._f.mean(0) @ self.timing.coefficients # μ of each learning rate
         self.ever = chance(self._h.mean(0) @ self.timing.ever) # π of each learning rate
         # outputs that are still the same for every input after the trial: no step will tell inputs apart
-        self.ever = np.where((measurements.alignment == 0).all("repeat"), 0., self.ever)
+        self.ever = np.where((measurements.alignment == 0).all("repeat") | self.blind, 0., self.ever)
         likely, lrs = self._within(self.budget), measurements.lr.values
         # the largest rate that is enough, or else the likeliest of all
         self.best = int(np.argmax(np.where(likely >= .5, lrs, 0) if likely.max() >= .5 else likely))
@@ -975,6 +975,13 @@ class Verdict:
     def timing(self) -> Timing|None:
         "The model that was measured for the recipe; None where none was"
         return timing_for(self.recipe, self.measurements.attrs.get("effort", FULL_EFFORT.name))
+
+    @property
+    def blind(self) -> bool:
+        "Nothing comes back from any layer, and after the trials inputs that were not trained on are answered by chance"
+        ev = self.measurements
+        nothing = bool((ev.explained_variance.max("layer") <= 0).all())
+        return nothing and bool(ev.alignment.mean("repeat").max() < 2*CHANCE_LEVEL)
 
     def _within(self, n):
         "The probability of having trained after n steps, for each learning rate"
@@ -1215,6 +1222,9 @@ def diagnose(
     verdict = verdict_by(tuple(recipe.lrs)*every_rate)
     if verdict.probability < .5 and verdict.measurements.sizes["lr"] < len(recipe.lrs): # the first look was luckier
         verdict = verdict_by(tuple(recipe.lrs))
+    if quick and verdict.timing and verdict.blind and verdict.measurements.alignment.any():
+        raise BadInput(f"nothing comes back from any layer to decoders of {n_train} inputs, and {effort.trial} steps "
+                       f"moved no output towards its target: too little to tell by, leave out quick=True")
     if not prove or not verdict.probability < .5: return verdict
     return Verdict(verdict.measurements, recipe, *_changes(made[0], x, looked_at, verdict))
 
