@@ -554,8 +554,8 @@ def trace_layers(
     found = _with_one_batch(net, given, train, gates, rec, found)
     reads = [_read(rec, o) for _, o, _ in found if o]
     if not reads:
-        raise BadInput(f"{type(net).__name__} has no layer that can be read, only its input and its head: name "
-                       f"some with layers=[...]")
+        raise BadInput(f"{type(net).__name__} has no layer that can be read, only its input and its head: a "
+                       f"cascade reads what layers=[...] names, and a verdict needs a hidden layer")
     origin = Origin(tuple(rec.parts), tuple(_form_of(rec, p) for p in rec.parts))
     unused = [k for k, _ in given.tensors() if k not in {p.name for p in rec.parts}]
     writes = any(rec.graph.latest.get(storage_of(t), 0) for _, t in rec.inputs.tensors())

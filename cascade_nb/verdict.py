@@ -32,13 +32,13 @@ from torch import Tensor, nn
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from .cascade import COMPOSED, Cascade, device_of, on_device
 from .entropy import SCORES
-from .data import Data, Inputs, gathered, inputs_of, rows_of
+from .data import Data, Inputs, check_finite, gathered, inputs_of, rows_of
 from .entropy import cutoff
 from .engine.memory import FEWEST, STACK_BYTES, bytes_kept, rows_within
 from .graph import main_output
 from .guard import (BadInput, Builder, Count, Late, Natural, Positive, check_readable, checked,
                               free_memory, randomness_kept, tensors_in, untouched, unwrapped)
-from .layers import HookReader, trace_layers
+from .layers import HookReader, check_tensor, trace_layers
 from .nets import init_normal_
 from .store import Column
 from .training import (ADAMW, SGD, Loss, Recipe, best_constant, chosen_loss, given_loss, outputs_of,
@@ -1207,6 +1207,10 @@ def diagnose(
     if loss is None and recipe.loss is not SGD.loss: loss = recipe.loss
     n = n_train + effort.n_test
     with torch.random.fork_rng([]): x, y = gathered(data, made[0], 2*n) # loaders draw an order
+    for name, t in x.tensors(): check_tensor(name, t) # all rows, though not all are drawn
+    if loss is None:
+        for t in tensors_in(y):
+            if t.is_floating_point(): check_finite(t, "targets")
     if len(x) < 2*effort.n_test:
         raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*effort.n_test}, better {n}")
     def enough(ev:xr.Dataset) -> bool: return Verdict(ev.expand_dims("repeat"), recipe).probability >= .5
