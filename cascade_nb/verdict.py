@@ -6,7 +6,7 @@
 __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'FEWER', 'SMALLEST', 'PRECISION', 'N_TEST',
            'FULL_EFFORT', 'QUICK_EFFORT', 'AT_ONCE', 'PASSING', 'WORKING', 'OUTPUT_COPIES', 'LOOK_COPIES', 'FIT',
            'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'GROWN',
-           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'FAULTS', 'BACK', 'CURES', 'LOOKS', 'COARSE', 'ODDS',
+           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'FAULTS', 'BACK', 'CURES', 'LOOKS', 'BLIND', 'COARSE', 'ODDS',
            'relative_gradients', 'state', 'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial', 'drawn_targets',
            'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements', 'features', 'chance', 'log_chi',
            'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Timing', 'reaching',
@@ -951,6 +951,10 @@ def _changes(net, x, look, verdict):
     return tuple(sorted(proven, key=lambda change: -change[1])), tuple(refuted)
 
 # %% ../nbs/13_verdict.ipynb #b3f1617f
+# of a network that is `blind`: probability that it trains, and standard deviation of its log-odds. None of 11 did, so
+# it is distributed as Beta(½, 11½) (Jeffreys)
+BLIND = .04, 1.
+
 class Verdict:
     "The verdict on a network, and why; `measurements` is the dataset it rests on, along `repeat`"
     def __init__(self,
@@ -966,7 +970,8 @@ class Verdict:
         self.log_steps = self._f.mean(0) @ self.timing.coefficients # μ of each learning rate
         self.ever = chance(self._h.mean(0) @ self.timing.ever) # π of each learning rate
         # outputs that are still the same for every input after the trial: no step will tell inputs apart
-        self.ever = np.where((measurements.alignment == 0).all("repeat") | self.blind, 0., self.ever)
+        if self.blind: self.ever = np.minimum(self.ever, BLIND[0])
+        self.ever = np.where((measurements.alignment == 0).all("repeat"), 0., self.ever)
         likely, lrs = self._within(self.budget), measurements.lr.values
         # the largest rate that is enough, or else the likeliest of all
         self.best = int(np.argmax(np.where(likely >= .5, lrs, 0) if likely.max() >= .5 else likely))
@@ -1013,6 +1018,7 @@ def odds(self:Verdict) -> tuple:
     "Log-odds that it trains within the budget, and their standard deviation; NaN where the recipe was not measured"
     if not self.timing: return math.nan, math.nan
     if not self.ever[self.best]: return math.log(1e-300), 0. # nothing leads from the inputs to the outputs
+    if self.blind: return float(np.log(self.probability/(1 - self.probability))), BLIND[1]
     t, i, log_n = self.timing, self.best, math.log(self.budget)
     def both(f:np.ndarray, h:np.ndarray) -> tuple:
         "Log-odds for features, and how they change with μ and with the log-odds of π"
