@@ -6,13 +6,13 @@
 __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'FEWER', 'SMALLEST', 'PRECISION', 'N_TEST',
            'FULL_EFFORT', 'QUICK_EFFORT', 'AT_ONCE', 'PASSING', 'WORKING', 'OUTPUT_COPIES', 'LOOK_COPIES', 'FIT',
            'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'GROWN',
-           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'FAULTS', 'BACK', 'CURES', 'LOOKS', 'BLIND', 'COARSE', 'ODDS',
-           'relative_gradients', 'state', 'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial', 'drawn_targets',
-           'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements', 'features', 'chance', 'log_chi',
-           'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Timing', 'reaching',
-           'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause', 'first_loss', 'Fault',
-           'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'network_of', 'diagnose', 'middle', 'Recommendation',
-           'between', 'recommend_init']
+           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'FAULTS', 'BACK', 'CURES', 'LOOKS', 'HOPELESS', 'SEVERAL', 'COARSE',
+           'ODDS', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial',
+           'drawn_targets', 'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements', 'features',
+           'chance', 'log_chi', 'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Timing',
+           'reaching', 'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause', 'first_loss',
+           'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'network_of', 'diagnose', 'middle',
+           'Recommendation', 'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
 import copy, inspect, itertools, math, time, warnings
@@ -243,6 +243,25 @@ def _seed_devices(weights, seed):
         (getattr(its, "manual_seed_all", None) or its.manual_seed)(seed)
 
 # %% ../nbs/13_verdict.ipynb #dad630ad
+def _trained(net, learn, loss, recipe, lr, rows, steps):
+    "A copy of the network after a few training steps; None where the loss was not finite"
+    net, rng = copy_of(net), torch.Generator().manual_seed(1)
+    learnt = [p for p in net.parameters() if p.requires_grad]
+    opt = recipe.optimiser(learnt, lr=lr)
+    with randomness_kept(net), torch.enable_grad():
+        _seed_devices(learnt, 1)
+        net.train()
+        for _ in range(steps):
+            i = torch.randint(len(learn.x), (min(recipe.batch, len(learn.x)),), device="cpu", generator=rng)
+            opt.zero_grad()
+            for part in (i[p] for p in _passes(len(i), rows)):
+                value = loss.measure(learn.x[part].call(net), rows_of(learn.y, part, len(learn.x)))
+                if not value.isfinite(): return None
+                (value*(len(part)/len(i))).backward(inputs=learnt)
+            opt.step()
+    opt.zero_grad()
+    return net
+
 def trial(
     net:nn.Module, # any network; a copy is trained
     learn:Batches, # to train on
@@ -255,23 +274,11 @@ def trial(
     steps:int=TRIAL, # that are taken
 ) -> tuple: # as `READINGS`
     "What a few training steps do to inputs that they were not taken on"
-    net, rng = copy_of(net), torch.Generator().manual_seed(1)
-    learnt = [p for p in net.parameters() if p.requires_grad]
-    opt = recipe.optimiser(learnt, lr=lr)
-    with randomness_kept(net), torch.enable_grad():
-        _seed_devices(learnt, 1)
-        net.train()
-        for _ in range(steps):
-            i = torch.randint(len(learn.x), (min(recipe.batch, len(learn.x)),), device="cpu", generator=rng)
-            opt.zero_grad()
-            for part in (i[p] for p in _passes(len(i), rows)):
-                value = loss.measure(learn.x[part].call(net), rows_of(learn.y, part, len(learn.x)))
-                if not value.isfinite(): return LOST_READING
-                (value*(len(part)/len(i))).backward(inputs=learnt)
-            opt.step()
-    opt.zero_grad()
-    out = _looked_at(net, look.x, rows)
+    trained = _trained(net, learn, loss, recipe, lr, rows, steps)
+    if trained is None: return LOST_READING
+    out = _looked_at(trained, look.x, rows)
     return reading(outputs_of(out), loss.measure(out, look.y).item(), pull)
+
 
 # %% ../nbs/13_verdict.ipynb #5464f0fc
 def drawn_targets(
@@ -351,14 +358,38 @@ def _same_units(w):
     "Whether all units of a layer have the same weights, as where all are zero"
     return len(w) > 1 and bool((w == w[:1]).all())
 
+def _units_dim(a):
+    "The dimension of units or channels"
+    return 1 if a.ndim == 4 else a.ndim - 1
+
+def _bottleneck(net, x, names):
+    "Name of the first layer that passes one number of each input: it has no positions, and all its units agree"
+    walk = HookReader(net, trace_layers(net, x, layers=names)).walk([x])
+    with torch.no_grad(), closing(walk):
+        for name, (a,) in zip(names, itertools.islice(walk, 1, None)):
+            units = a.shape[_units_dim(a)] if a.ndim > 1 else 1
+            apart = (a - a.mean(_units_dim(a), keepdim=True)).abs().max()
+            if a[0].numel() == units > 1 and apart <= 1e-5*a.abs().max(): return name
+    return ""
+
+def _narrowest(net, learn, test, loss, recipe, names, rows):
+    "The `_bottleneck` that is left after a trial at the largest rate that keeps the network finite; '' for none"
+    for lr in sorted(recipe.lrs, reverse=True):
+        trained = _trained(net, learn, loss, recipe, lr, rows, TRIAL)
+        if trained is None: continue
+        try: return _bottleneck(trained, test[:FEWEST], names)
+        except BadInput: continue # its activations are not finite
+    return ""
+
 def _about(net, z, numbers):
     "What concerns the network as a whole, for the attributes, from its outputs and its inputs as numbers"
     shapes = [tuple(p.shape) for p in net.parameters() if p.ndim > 1]
-    dim = 1 if z.ndim == 4 else z.ndim - 1
+    dim = _units_dim(z)
     sums = z.sum(dim) if z.ndim > 1 and z.shape[dim] > 1 else z.new_zeros(1)
     square, spread = _scale_and_spread(numbers.flatten(1))
     return {"alike": Counter(shapes).most_common(1)[0][1]/len(shapes), # share of the commonest shape
             "sums_to_one": int(bool((z >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))),
+            "outputs": z[:1].numel(), # numbers for an input
             "same_units": ", ".join(n for n, p in net.named_parameters() if p.ndim > 1 and _same_units(p)),
             "input_scale": square**.5, "input_spread": spread**.5}
 
@@ -556,10 +587,11 @@ def measurements(
             tried[lr] = found
             ds = _with_readings(ds, tried, effort)
             if enough is not None and enough(ds): break
-    overflows = _overflows(net, test) if ds.scale.isnull().any() else ""
+    overflows, about = _overflows(net, test) if ds.scale.isnull().any() else "", _about(net, outputs_of(out), numbers)
+    if recipe and about["same_units"]: # do they stay the same?
+        about["bottleneck"] = _narrowest(net, learn, test, loss, recipe, names, rows)
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
-                           loss=loss.name, overflows=overflows, **_about(net, outputs_of(out), numbers),
-                           seconds=time.perf_counter() - start)
+                           loss=loss.name, overflows=overflows, **about, seconds=time.perf_counter() - start)
 
 # %% ../nbs/13_verdict.ipynb #da2f32f3
 FIT = np.array([10.11, 1.244, -2.483, -.79]) # β_0, β_I, β_G, β_L
@@ -682,7 +714,7 @@ def timing_features(
     "What the steps are predicted from, for each learning rate"
     gain, alignment, excess = (ev[k].values for k in READINGS)
     rate = np.log10(ev.lr.values/1e-3)
-    return _side_by_side(1., np.log10(abs(gain).clip(1e-6, 1e3)), alignment, excess.clip(0, 5), *_standing(ev), rate,
+    return _side_by_side(1., np.log10(abs(gain).clip(1e-6, 1e3)), alignment, excess.clip(0), *_standing(ev), rate,
                          rate**2)
 
 def ever_features(
@@ -835,7 +867,8 @@ def _vanished(ev):
     return len(g) > 0 and np.median(g) < REFERENCE_SCALE - 3
 
 FAULTS = {"softmax twice": Fault(lambda ev: ev.sums_to_one and "cross" in ev.loss, always=True),
-          "units all the same": Fault(lambda ev: ev.same_units and not float(ev.explained_variance[-1]) > .05),
+          "units all the same": Fault(lambda ev: ev.same_units and (ev.attrs.get("bottleneck")
+                                                                    or not float(ev.explained_variance[-1]) > .05)),
           "inputs nearly equal": Fault(lambda ev: ev.input_spread < .02*ev.input_scale),
           "inputs unscaled": Fault(lambda ev: ev.input_scale > 30)}
 BACK = "gradient lost on the way back"
@@ -951,9 +984,10 @@ def _changes(net, x, look, verdict):
     return tuple(sorted(proven, key=lambda change: -change[1])), tuple(refuted)
 
 # %% ../nbs/13_verdict.ipynb #b3f1617f
-# of a network that is `blind`: probability that it trains, and standard deviation of its log-odds. None of 11 did, so
-# it is distributed as Beta(½, 11½) (Jeffreys)
-BLIND = .04, 1.
+# of a network that is `blind` or `narrow`: probability that it trains, and standard deviation of its log-odds. None of
+# 11 of either kind did, so it is distributed as Beta(½, 11½) (Jeffreys)
+HOPELESS = .04, 1.
+SEVERAL = 10 # numbers in an output that one number of each input was seen not to be enough for
 
 class Verdict:
     "The verdict on a network, and why; `measurements` is the dataset it rests on, along `repeat`"
@@ -970,7 +1004,7 @@ class Verdict:
         self.log_steps = self._f.mean(0) @ self.timing.coefficients # μ of each learning rate
         self.ever = chance(self._h.mean(0) @ self.timing.ever) # π of each learning rate
         # outputs that are still the same for every input after the trial: no step will tell inputs apart
-        if self.blind: self.ever = np.minimum(self.ever, BLIND[0])
+        if self.blind or self.narrow: self.ever = np.minimum(self.ever, HOPELESS[0])
         self.ever = np.where((measurements.alignment == 0).all("repeat"), 0., self.ever)
         likely, lrs = self._within(self.budget), measurements.lr.values
         # the largest rate that is enough, or else the likeliest of all
@@ -987,6 +1021,11 @@ class Verdict:
         ev = self.measurements
         nothing = bool((ev.explained_variance.max("layer") <= 0).all())
         return nothing and bool(ev.alignment.mean("repeat").max() < 2*CHANCE_LEVEL)
+
+    @property
+    def narrow(self) -> bool:
+        "Units of a layer start alike and stay alike: one number of an input passes, and outputs hold `SEVERAL` or more"
+        return bool(self.measurements.attrs.get("bottleneck")) and self.measurements.attrs["outputs"] >= SEVERAL
 
     def _within(self, n):
         "The probability of having trained after n steps, for each learning rate"
@@ -1018,7 +1057,7 @@ def odds(self:Verdict) -> tuple:
     "Log-odds that it trains within the budget, and their standard deviation; NaN where the recipe was not measured"
     if not self.timing: return math.nan, math.nan
     if not self.ever[self.best]: return math.log(1e-300), 0. # nothing leads from the inputs to the outputs
-    if self.blind: return float(np.log(self.probability/(1 - self.probability))), BLIND[1]
+    if self.blind or self.narrow: return float(np.log(self.probability/(1 - self.probability))), HOPELESS[1]
     t, i, log_n = self.timing, self.best, math.log(self.budget)
     def both(f:np.ndarray, h:np.ndarray) -> tuple:
         "Log-odds for features, and how they change with μ and with the log-odds of π"
