@@ -141,7 +141,7 @@ def _states(net, x, names, rows=None):
 
 # %% ../nbs/13_verdict.ipynb #tr1al002
 TRIAL = 8 # training steps on a copy, at each learning rate that is tried
-READINGS = {"gain": "share of the constant's loss by which the outputs' differences remove more than before",
+READINGS = {"gain": "drop of the loss due to differences between outputs, over that of the best constant",
             "alignment": "cosine between the outputs' differences and the pull of the loss",
             "excess": "log of the loss over that of the best constant prediction"}
 LOST_READING = (-1., -1., 9.) # of outputs that are not finite
