@@ -533,8 +533,10 @@ def split_targets(
         return (batch[0] if type(batch) in (tuple, list) else batch), None
     sig = signature_of(net)
     if len(batch) <= sig.required: return tuple(batch), None
-    *inputs, targets = batch
-    return (inputs[0] if len(inputs) == 1 else tuple(inputs)), targets
+    taken = len(batch) - 1
+    if not sig.any_args: taken = min(taken, max(len(sig.names), 1)) # what else there is, such as weights, is the loss's
+    inputs, targets = (part[0] if len(part) == 1 else tuple(part) for part in (batch[:taken], batch[taken:]))
+    return inputs, targets
 
 # %% ../nbs/01_data.ipynb #0da80015
 def _refuse_samples(batches):

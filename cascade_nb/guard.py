@@ -319,7 +319,10 @@ def _children(tree):
     if isinstance(tree, (list, tuple)): return tree
     if is_dataclass(tree) and not isinstance(tree, type): return [getattr(tree, f.name, None) for f in fields(tree)]
     leaves = tree_leaves(tree)
-    return None if len(leaves) == 1 and leaves[0] is tree else leaves
+    if len(leaves) != 1 or leaves[0] is not tree: return leaves
+    if isinstance(tree, (type, nn.Module)): return None
+    # an object of somebody's class, such as a distribution
+    return [v for v in getattr(tree, "__dict__", {}).values() if isinstance(v, Tensor)] or None
 
 def _leaves(tree):
     if isinstance(tree, (Tensor, str, int, float, type(None))) or (inside := _children(tree)) is None: return [tree]

@@ -228,7 +228,7 @@ class Read:
     shape: tuple # as read: a vector, tokens or a map
 
     def __call__(self, tensors:list) -> Tensor:
-        t = tensors[self.index].movedim(self.batch, 0)
+        t = tensors[self.index].detach().movedim(self.batch, 0) # a network may have turned gradients on
         if self.last: t = t.movedim(-1, 1)
         if t.is_floating_point() and t.element_size() < 4: return self.formed(t.float())
         return self.formed(t.clone() if self.clone else t)
@@ -535,6 +535,15 @@ def _with_one_batch(net, inputs, train, gates, rec, found):
     return [(v, None, "depends on other inputs too") if twice(o) or made(o) else (v, o, note) for v, o, note in found]
 
 # %% ../nbs/05_layers.ipynb #b39c5f9d
+def _nothing_to_read(net, rec):
+    "Why a network has no layer, and what to do"
+    name, parts = type(net).__name__, list(dict.fromkeys(p.name for p in rec.parts))
+    if len(parts) > 1:
+        return (f"{name} has no layer that can be read: its inputs {', '.join(parts)} meet only at its end, so no value "
+                f"before it holds them all. Look at each of its parts alone, with the inputs of that part")
+    return (f"{name} has no layer that can be read, only its input and its head: a cascade reads what layers=[...] "
+            f"names, and a verdict needs a hidden layer")
+
 @checked
 def trace_layers(
     net:nn.Module, # any network
@@ -553,9 +562,7 @@ def trace_layers(
     found = list(_natural(rec) if layers is None else _chosen(rec, layers))
     found = _with_one_batch(net, given, train, gates, rec, found)
     reads = [_read(rec, o) for _, o, _ in found if o]
-    if not reads:
-        raise BadInput(f"{type(net).__name__} has no layer that can be read, only its input and its head: a "
-                       f"cascade reads what layers=[...] names, and a verdict needs a hidden layer")
+    if not reads: raise BadInput(_nothing_to_read(net, rec))
     origin = Origin(tuple(rec.parts), tuple(_form_of(rec, p) for p in rec.parts))
     unused = [k for k, _ in given.tensors() if k not in {p.name for p in rec.parts}]
     writes = any(rec.graph.latest.get(storage_of(t), 0) for _, t in rec.inputs.tensors())
