@@ -539,8 +539,8 @@ def _nothing_to_read(net, rec):
     "Why a network has no layer, and what to do"
     name, parts = type(net).__name__, list(dict.fromkeys(p.name for p in rec.parts))
     if len(parts) > 1:
-        return (f"{name} has no layer that can be read: its inputs {', '.join(parts)} meet only at its end, so no value "
-                f"before it holds them all. Look at each of its parts alone, with the inputs of that part")
+        return (f"{name} has no layer that can be read: its inputs {', '.join(parts)} meet only at its end, so no "
+                f"value before it holds them all. Look at each of its parts alone, with the inputs of that part")
     return (f"{name} has no layer that can be read, only its input and its head: a cascade reads what layers=[...] "
             f"names, and a verdict needs a hidden layer")
 
