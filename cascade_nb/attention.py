@@ -36,6 +36,7 @@ def gumbel_means(
     # exp(-y) alone does not end at the left: by parts, its average is one of y exp(-y) over the Gaussian's integral
     return [density@(weight*np.exp((k - 1)*v)) if k else ndtr(z)@weight for k in powers]
 
+# %% ../nbs/20_attention.ipynb #b1d4e161
 def log_grid(
     spread:float, # standard deviation of a score
 ) -> tuple[np.ndarray, float]: # points, and their distance
@@ -43,6 +44,7 @@ def log_grid(
     step = .25*math.hypot(1, spread/4)
     return np.arange(-9*spread - 14, 3*spread + 8, step), step
 
+# %% ../nbs/20_attention.ipynb #1a9399ba
 def softmax_moments(
     spread:float, # standard deviation of a score
     tokens:int, # T
@@ -101,6 +103,7 @@ def attention_step(
     back = np.array([[var_v*Y + through_scores, var_v*(tokens - 1)*Z], [var_v*(1 - Y)/(tokens - 1), var_v*(1 - Z)]])
     return var_v*q*(c + (1 - c)*Y), var_v*q*(c + (1 - c)*Z), dict(Y=Y, back=back)
 
+# %% ../nbs/20_attention.ipynb #b428e0eb
 def feedforward_step(
     q:float, # mean square of a token that it is given
     c:float, # similarity of two tokens
@@ -146,6 +149,7 @@ def _walk(beta, tokens, var_w, var_b, norm, alpha, act, var_v, c):
         q, c, feedforward = _added(q, c, norm, alpha, lambda q, c: feedforward_step(q, c, var_w, var_b, pair))
         yield q, c, (attention, feedforward)
 
+# %% ../nbs/20_attention.ipynb #d31774a5
 @checked
 def transformer_path(
     depth:Count, # blocks

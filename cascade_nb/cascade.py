@@ -509,9 +509,7 @@ def fit_profile(self:Cascade,
         if not self.reader.lazy: decoders = list(decoders) # a fit must not run inside a pass
         return self._profiled(x_test, decoders, False)
 
-# %% ../nbs/08_cascade.ipynb #5ce7c002
-PROBES = 64 # random projections
-
+# %% ../nbs/08_cascade.ipynb #85a05d5c
 @patch
 def _projected(self:Cascade, decoders, rows):
     "How the projections `rows` of layer 0 follow from each layer: (rows, mean of the layer, offset) of layers 1, 2, …"
@@ -520,6 +518,23 @@ def _projected(self:Cascade, decoders, rows):
         before, mean, offset = found[parent]
         found.append((d.adjoint(before), d.mean_in, offset + before.flatten(1) @ (d.mean_out - mean).flatten()))
     return found[1:]
+
+# %% ../nbs/08_cascade.ipynb #bd21c76a
+@patch
+def _explained(self:Cascade, x, rows, layers):
+    "From projections `rows` (probes, numbers) of layer 0, and what `_projected` gives for them"
+    lost, total = np.zeros(len(layers)), 0.
+    for part in self._parts(x, -(-len(x)//self._batch())):
+        with closing(self.reader.walk([part])) as walk:
+            t = (next(walk)[0] - self.mean).flatten(1) @ rows.T # projections about the mean
+            total += t.square().sum().item()
+            for l, ((seen, mean, offset), (a,)) in enumerate(zip(layers, walk)):
+                guess = offset - rows @ self.mean.flatten() + (a - mean).flatten(1) @ seen.flatten(1).T
+                lost[l] += (t - guess).square().sum().item()
+    return 1 - lost/max(total, TINY)
+
+# %% ../nbs/08_cascade.ipynb #5ce7c002
+PROBES = 64 # random projections
 
 @patch
 @checked
@@ -539,19 +554,6 @@ def fit_explained(self:Cascade,
         rows = torch.randn(probes, *self.shape, device="cpu", generator=torch.Generator().manual_seed(self.seed))
         layers = self._projected(decoders, rows.to(self.mean))
         return self._explained(x_test, rows.to(self.mean).flatten(1), layers)
-
-@patch
-def _explained(self:Cascade, x, rows, layers):
-    "From projections `rows` (probes, numbers) of layer 0, and what `_projected` gives for them"
-    lost, total = np.zeros(len(layers)), 0.
-    for part in self._parts(x, -(-len(x)//self._batch())):
-        with closing(self.reader.walk([part])) as walk:
-            t = (next(walk)[0] - self.mean).flatten(1) @ rows.T # projections about the mean
-            total += t.square().sum().item()
-            for l, ((seen, mean, offset), (a,)) in enumerate(zip(layers, walk)):
-                guess = offset - rows @ self.mean.flatten() + (a - mean).flatten(1) @ seen.flatten(1).T
-                lost[l] += (t - guess).square().sum().item()
-    return 1 - lost/max(total, TINY)
 
 # %% ../nbs/08_cascade.ipynb #b308d946
 def curve_html(
@@ -613,7 +615,7 @@ def save(self:Cascade,
         try: save_file(tensors, part, {"cascade": json.dumps(settings)})
         except SafetensorError as e: raise OSError(str(e)) from e # a full disk, for example
 
-# %% ../nbs/08_cascade.ipynb #f142c9d3
+# %% ../nbs/08_cascade.ipynb #b79e8cb0
 def _probe(net, shape):
     "Two images, for a network that takes one tensor"
     kind = next((p.dtype for p in net.parameters() if p.is_floating_point()), torch.float32)
@@ -626,6 +628,7 @@ def _identity(self:Cascade):
     net = self.net if device_of(self.net).type == "cpu" else copy.deepcopy(self.net).cpu() # operators differ by device
     return fingerprint(net, _probe(net, self.shape) if alone else self.example.to("cpu"), self.reader.batch or 2)
 
+# %% ../nbs/08_cascade.ipynb #bd2e8167
 def _read(path):
     "Settings and tensors of a saved cascade"
     try:
@@ -642,6 +645,7 @@ def _read(path):
     except Exception as e:
         raise BadInput(f"{path} is damaged or not a saved cascade ({e}): fit and save it again") from e
 
+# %% ../nbs/08_cascade.ipynb #f142c9d3
 @patch
 def _check_saved(self:Cascade, path, saved):
     "Raise unless a file's settings are those of this network"

@@ -83,6 +83,7 @@ class Event(NamedTuple):
     where:str # 'input' or 'output'
     values:list # floating tensors, (batch, *shape)
 
+# %% ../nbs/18_checks.ipynb #20b1c122
 def passing(
     net:nn.Module, # any network; only read
     x:Inputs, # a batch of what it takes
@@ -100,6 +101,7 @@ def passing(
     with untouched(net), hooked(hooks): x.call(net)
     return found
 
+# %% ../nbs/18_checks.ipynb #e988ccf1
 def owned(
     net:nn.Module, # any network
     names:Sequence[str], # of modules that run, with '' for the whole network
@@ -194,6 +196,7 @@ def moments_of(
     return Moments(len(w), w.mean().item(), v.sqrt().item(), max((c**4).mean().item()/v.item()**2 - 1, .8),
                    (w == 0).double().mean().item())
 
+# %% ../nbs/18_checks.ipynb #7f6f22c1
 def standard_errors(
     a:Moments, # of one weight
     b:Moments, # of another
@@ -247,6 +250,7 @@ def _wider(draws):
                        np.var([m.mean for m in each], ddof=1)/np.mean([m.std**2/m.n for m in each])))
     return tuple(np.mean(ratios, 0).clip(1)) if ratios else (1., 1.)
 
+# %% ../nbs/18_checks.ipynb #24808eaf
 def _how(name, of, a, b):
     "A difference of two weights in words"
     def value(m:Moments) -> str: return f"drawn with deviation {m.std:.3g}" if m.std else f"{m.mean:.3g} everywhere"
@@ -256,6 +260,7 @@ def _how(name, of, a, b):
     what = {"std": "deviation", "mean": "mean", "zeros": "a share of zeros of"}[of]
     return f"{name} has {what} {a:.3g}, and {b:.3g}"
 
+# %% ../nbs/18_checks.ipynb #f3b3823f
 def _weights(reads_a, reads_b, n):
     "Where weights differ beyond chance: parts, and a row for each weight of the first network"
     a, b, at = reads_a[0], reads_b[0], {}
@@ -340,6 +345,7 @@ def differences(
     differing, rows = _weights(*reads, n)
     return parts + differing + _function(a, b, x, n), rows, [e.name for e in a.events]
 
+# %% ../nbs/18_checks.ipynb #5f64d222
 @checked
 def compare(
     net_a:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
@@ -415,6 +421,7 @@ def trend(
     change = (logs.isel({along: -1}) - logs.isel({along: 0})).stack(each=[k for k in logs.dims if k != along])
     return float(change.mean()), float(change.std()/math.sqrt(change.size)) if change.size > 1 else 0.
 
+# %% ../nbs/18_checks.ipynb #64874d8d
 class Coordinates:
     "What is measured over widths and depths; `dataset` holds it over `width`, `depth` and `seed`"
     def __init__(self,
@@ -451,6 +458,19 @@ def _sentence(ds, name, along, how):
     label = f"{QUANTITIES[name]}, {along}:"
     return f"{label:44} {how}{'' if how == 'flat' else f' with {along}'} ({ends}): {means}"
 
+# %% ../nbs/18_checks.ipynb #914b5f29
+def _one(make_net, width, depth, seed):
+    "A network of one width and depth"
+    return network_of(lambda seed: make_net(width=width, depth=depth, seed=seed), seed)
+
+def _measured(net, x, y, loss):
+    "`QUANTITIES` of one network"
+    ev = measurements(net, x, y, loss, recipe=None)
+    g = reaching(ev)
+    return (float(ev.explained_variance.fillna(0)[-1]), float(ev.scale.fillna(math.inf)[-1]),
+            float(10**np.median(g)) if len(g) else 0.)
+
+# %% ../nbs/18_checks.ipynb #655a5849
 @checked
 def coordinate_check(
     make_net:Builder, # builder of networks that takes `width`, `depth` and `seed`
@@ -474,17 +494,6 @@ def coordinate_check(
     grid, dims = np.array([[at(w, n) for n in depths] for w in widths]), ("width", "depth", "seed")
     found = {k: (dims, grid[..., i], {"long_name": v}) for i, (k, v) in enumerate(QUANTITIES.items())}
     return Coordinates(xr.Dataset(found, {"width": widths, "depth": depths, "seed": range(seeds)}))
-
-def _one(make_net, width, depth, seed):
-    "A network of one width and depth"
-    return network_of(lambda seed: make_net(width=width, depth=depth, seed=seed), seed)
-
-def _measured(net, x, y, loss):
-    "`QUANTITIES` of one network"
-    ev = measurements(net, x, y, loss, recipe=None)
-    g = reaching(ev)
-    return (float(ev.explained_variance.fillna(0)[-1]), float(ev.scale.fillna(math.inf)[-1]),
-            float(10**np.median(g)) if len(g) else 0.)
 
 # %% ../nbs/18_checks.ipynb #c4ec0054
 def _two_decades(values):
@@ -550,44 +559,49 @@ class Precision:
     ):
         self.dataset = dataset
 
-    def named(self,
-        form:str, # a name from `FORMATS`
-        what:str="layer", # 'layer', or 'weight' for the gradients
-    ) -> dict: # name → a name from `LOSSES`, in the order of the pass
-        "The layers, or the weights whose gradients, a format breaks"
-        at = self.dataset.sel(format=form)
-        columns = [at[k if what == "layer" else f"gradient_{k}"].values for k in LOSSES]
-        found = {str(n): trouble(*row) for n, *row in zip(at[what].values, *columns)}
-        return {n: how for n, how in found.items() if how}
-
-    def first(self,
-        form:str, # a name from `FORMATS`
-    ) -> tuple|None: # (name of a layer, name from `LOSSES`); None where none is broken
-        "The first layer that a format breaks"
-        return next(iter(self.named(form).items()), None)
-
-    @property
-    def verdicts(self) -> dict: # name of a format → a sentence
-        "Whether the network works in each format"
-        return {str(form): self._verdict(str(form)) for form in self.dataset.format.values}
-
-    def _verdict(self, form):
-        layers, weights = self.named(form), [*self.named(form, "weight").items()]
-        weights.reverse() # the backward pass starts at the end
-        if layers:
-            (name, how), more = next(iter(layers.items())), len(layers) - 1
-            cure = {"overflow": "scale this layer down, normalise before it, or use a format of more range",
-                    "underflow": "scale this layer up, or use a format of more range",
-                    "error": "centre or normalise before this layer, or use a format of more digits"}[how]
-            return f"{LOSSES[how]} first at {name}{f' and at {more} more' if more else ''}: {cure}"
-        if weights:
-            (name, how), more = weights[0], len(weights) - 1
-            cure = {"overflow": "scale the loss down", "underflow": "scale the loss up (torch.amp.GradScaler)"}
-            return (f"runs, and the gradient {LOSSES[how]} first at {name}{f' and at {more} more' if more else ''}: "
-                    f"{cure.get(how, 'keep weights in float32 (torch.autocast), and scale the loss up in float16')}")
-        return "works"
-
     def __repr__(self): return "\n".join(f"{k:>9}  {v}" for k, v in self.verdicts.items())
+
+# %% ../nbs/18_checks.ipynb #4272d8d8
+@patch
+def named(self:Precision,
+    form:str, # a name from `FORMATS`
+    what:str="layer", # 'layer', or 'weight' for the gradients
+) -> dict: # name → a name from `LOSSES`, in the order of the pass
+    "The layers, or the weights whose gradients, a format breaks"
+    at = self.dataset.sel(format=form)
+    columns = [at[k if what == "layer" else f"gradient_{k}"].values for k in LOSSES]
+    found = {str(n): trouble(*row) for n, *row in zip(at[what].values, *columns)}
+    return {n: how for n, how in found.items() if how}
+
+@patch
+def first(self:Precision,
+    form:str, # a name from `FORMATS`
+) -> tuple|None: # (name of a layer, name from `LOSSES`); None where none is broken
+    "The first layer that a format breaks"
+    return next(iter(self.named(form).items()), None)
+
+# %% ../nbs/18_checks.ipynb #84734a5c
+@patch(as_prop=True)
+def verdicts(self:Precision) -> dict: # name of a format → a sentence
+    "Whether the network works in each format"
+    return {str(form): self._verdict(str(form)) for form in self.dataset.format.values}
+
+@patch
+def _verdict(self:Precision, form):
+    layers, weights = self.named(form), [*self.named(form, "weight").items()]
+    weights.reverse() # the backward pass starts at the end
+    if layers:
+        (name, how), more = next(iter(layers.items())), len(layers) - 1
+        cure = {"overflow": "scale this layer down, normalise before it, or use a format of more range",
+                "underflow": "scale this layer up, or use a format of more range",
+                "error": "centre or normalise before this layer, or use a format of more digits"}[how]
+        return f"{LOSSES[how]} first at {name}{f' and at {more} more' if more else ''}: {cure}"
+    if weights:
+        (name, how), more = weights[0], len(weights) - 1
+        cure = {"overflow": "scale the loss down", "underflow": "scale the loss up (torch.amp.GradScaler)"}
+        return (f"runs, and the gradient {LOSSES[how]} first at {name}{f' and at {more} more' if more else ''}: "
+                f"{cure.get(how, 'keep weights in float32 (torch.autocast), and scale the loss up in float16')}")
+    return "works"
 
 # %% ../nbs/18_checks.ipynb #c4ec0065
 def _gradients(net, x, y, loss):
@@ -599,6 +613,7 @@ def _gradients(net, x, y, loss):
         found = torch.autograd.grad(value, list(named.values()), allow_unused=True)
     return {n: g for n, g in zip(named, found) if g is not None}
 
+# %% ../nbs/18_checks.ipynb #f5cd4799
 def _measure(out, y, loss):
     "A loss that runs on these outputs and targets; the mean square of the outputs where neither is given"
     if y is None and loss is None: return lambda out, y: outputs_of(out).square().mean()
@@ -610,6 +625,7 @@ def _measure(out, y, loss):
     if isinstance(value, Tensor) and value.numel() == 1: return found.measure
     raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
 
+# %% ../nbs/18_checks.ipynb #a9a77a52
 def _in_format(net, x, form):
     "A copy of a network and its inputs in a number format"
     def cast(t:Tensor) -> Tensor: return t.to(form) if t.is_floating_point() else t
@@ -626,6 +642,21 @@ def _run(net, x, y, loss, form):
     except RuntimeError as e:
         raise BadInput(f"the network does not run in {str(form)[6:]} on this device ({e}): give it on the device "
                        "that will train it, or leave that format out") from e
+
+# %% ../nbs/18_checks.ipynb #348385ac
+def _compared(net, x, y, measure, formats):
+    "`LOSSES` of layers and gradients in each format, held against double precision"
+    true, true_gradients = _run(net, x, y, measure, torch.float64)
+    columns = {k: [] for k in (*LOSSES, *(f"gradient_{k}" for k in LOSSES))}
+    for form in formats:
+        layers, gradients = _run(net, x, y, measure, FORMATS[form])
+        errors = [format_errors(layers[k], true[k]) for k in true]
+        of_gradients = [format_errors(gradients[k].flatten()[:, None], g.flatten()[:, None])
+                        for k, g in true_gradients.items()]
+        for k, v in zip(columns, (*zip(*errors), *zip(*of_gradients))): columns[k].append(v)
+    dims = {k: ("format", "weight" if k.startswith("gradient") else "layer") for k in columns}
+    return xr.Dataset({k: (dims[k], np.array(v)) for k, v in columns.items()},
+                      {"format": list(formats), "layer": list(true), "weight": list(true_gradients)})
 
 # %% ../nbs/18_checks.ipynb #c4ec0066
 @checked
@@ -650,18 +681,7 @@ def precision_check(
         with untouched(net): out = x.call(net)
     except (RuntimeError, TypeError, IndexError, ValueError) as e: # what PyTorch raises for inputs that do not fit
         raise BadInput(f"{type(net).__name__} does not run on these inputs ({e}): give what it takes") from e
-    measure = _measure(out, y, loss)
-    true, true_gradients = _run(net, x, y, measure, torch.float64)
-    columns = {k: [] for k in (*LOSSES, *(f"gradient_{k}" for k in LOSSES))}
-    for form in formats:
-        layers, gradients = _run(net, x, y, measure, FORMATS[form])
-        errors = [format_errors(layers[k], true[k]) for k in true]
-        of_gradients = [format_errors(gradients[k].flatten()[:, None], g.flatten()[:, None])
-                        for k, g in true_gradients.items()]
-        for k, v in zip(columns, (*zip(*errors), *zip(*of_gradients))): columns[k].append(v)
-    dims = {k: ("format", "weight" if k.startswith("gradient") else "layer") for k in columns}
-    return Precision(xr.Dataset({k: (dims[k], np.array(v)) for k, v in columns.items()},
-                                {"format": list(formats), "layer": list(true), "weight": list(true_gradients)}))
+    return Precision(_compared(net, x, y, _measure(out, y, loss), formats))
 
 # %% ../nbs/18_checks.ipynb #c4ec0069
 @patch

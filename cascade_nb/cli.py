@@ -253,6 +253,7 @@ def _importable(module):
     parts = Path(module.removesuffix(".py")).parts
     return ".".join(p for p in parts if p not in (".", "/", "\\")).strip(".")
 
+# %% ../nbs/17_cli.ipynb #cd8c417d
 def _imported(module):
     "A module of the user's, or an error that says what is wrong with it"
     if os.getcwd() not in sys.path: sys.path.insert(0, os.getcwd())
@@ -269,6 +270,7 @@ def _imported(module):
     except Exception as e: # whatever a file does
         raise BadInput(f"{module} fails when it is imported, with {type(e).__name__}: {e}: mend it") from e
 
+# %% ../nbs/17_cli.ipynb #8ad3191a
 def named(
     spec:str, # package.module:name
 ) -> object: # whatever has that name
@@ -296,6 +298,7 @@ def _arguments(words):
         raise BadInput(f"--with gives {twice} twice: leave one out")
     return {k: _value(v) for k, _, v in pairs}
 
+# %% ../nbs/17_cli.ipynb #4b2c5f63
 def _builds(made, spec, given):
     "A function of `seed`, or of nothing, that returns a network"
     def build(**seed):
@@ -307,6 +310,7 @@ def _builds(made, spec, given):
         raise BadInput(f"{spec} returns a {type(net).__name__}: a builder returns a torch.nn.Module")
     return build
 
+# %% ../nbs/17_cli.ipynb #c5ad62a8
 def _check_arguments(made, spec, given):
     "Whether the builder takes a seed; `BadInput` where the arguments do not fit it"
     try: sig = inspect.signature(made)
@@ -319,6 +323,7 @@ def _check_arguments(made, spec, given):
                        f"it takes {', '.join(sig.parameters) or 'none'}") from e
     return bool(seeded)
 
+# %% ../nbs/17_cli.ipynb #79e33bb6
 def network(
     spec:str, # package.module:name
     words:list, # 'name=value', arguments of the builder
@@ -379,6 +384,7 @@ def _keep_diagnosis(verdict, folder):
         verdict.measurements.to_netcdf(part[1], engine="scipy")
     return paths
 
+# %% ../nbs/17_cli.ipynb #e090f419
 def _data_named(o):
     "The data that a command line speaks of, and how many of them decoders learn from"
     most = QUICK_EFFORT.n_train if o.quick else INPUTS
@@ -390,6 +396,7 @@ def _data_named(o):
     except (Exception, SystemExit) as e: # whatever a function does
         raise BadInput(f"{o.data} fails with {type(e).__name__}: {e}: mend it") from e
 
+# %% ../nbs/17_cli.ipynb #9b663748
 def _verdict(o):
     "The work of `cascade_diagnose`"
     folder, net = None if o.out is None else _writable(o.out), network(o.net, o.words)
@@ -407,6 +414,7 @@ def _verdict(o):
     _say("cascade_diagnose", f"it trains with probability {verdict.probability:.2f}, and --at-least is {o.at_least:g}")
     return 1
 
+# %% ../nbs/17_cli.ipynb #90164251
 def run_diagnose(
     argv:list, # words of the command line
 ) -> int: # exit code, see `CODES`

@@ -539,17 +539,6 @@ def split_targets(
     return inputs, targets
 
 # %% ../nbs/01_data.ipynb #0da80015
-def _refuse_samples(batches):
-    "Raise where a list holds single samples instead of batches"
-    first = batches[0] if batches else None
-    parts = list(first) if type(first) in (tuple, list) else [first]
-    numbers = any(isinstance(p, (int, float)) or isinstance(p, Tensor) and not p.ndim for p in parts)
-    alike = isinstance(first, Tensor) and all(isinstance(o, Tensor) and o.shape == first.shape for o in batches)
-    small = alike and len(batches) > 1 and (first.ndim < 2 or len(first) < 8)
-    if numbers or small:
-        raise BadInput(f"a list of {len(batches)} single samples: make one batch of them with torch.stack "
-                       "(or torch.cat, if they are small batches)")
-
 def is_whole(
     x:object, # whatever a person has
 ) -> bool:
@@ -575,6 +564,7 @@ class Batches(metaclass=ArgumentKind):
         if isinstance(value, (str, bytes, type, np.ndarray)): return False
         return is_whole(value) or isinstance(value, Dataset) or hasattr(value, "__iter__")
 
+# %% ../nbs/01_data.ipynb #fa13316b
 def _several_batches(x, net):
     "Whether a tuple is batches, as `Tensor.split` gives them, since `net` does not take that many arguments"
     sig = signature_of(net)
@@ -584,6 +574,18 @@ def _several_batches(x, net):
     raise BadInput(f"a tuple of {len(x)}, and {type(unwrapped(net)).__name__} takes {len(sig.names)} "
                    f"input{'s'*(len(sig.names) != 1)}: "
                    "give the inputs alone, without targets")
+
+# %% ../nbs/01_data.ipynb #3144ba1a
+def _refuse_samples(batches):
+    "Raise where a list holds single samples instead of batches"
+    first = batches[0] if batches else None
+    parts = list(first) if type(first) in (tuple, list) else [first]
+    numbers = any(isinstance(p, (int, float)) or isinstance(p, Tensor) and not p.ndim for p in parts)
+    alike = isinstance(first, Tensor) and all(isinstance(o, Tensor) and o.shape == first.shape for o in batches)
+    small = alike and len(batches) > 1 and (first.ndim < 2 or len(first) < 8)
+    if numbers or small:
+        raise BadInput(f"a list of {len(batches)} single samples: make one batch of them with torch.stack "
+                       "(or torch.cat, if they are small batches)")
 
 # %% ../nbs/01_data.ipynb #a0ffd071
 def rows_of(
@@ -626,6 +628,25 @@ def input_batches(
         inputs, targets = (batch, None) if type(x) is tuple else split_targets(batch, net)
         yield inputs_of(inputs, net), targets
 
+# %% ../nbs/01_data.ipynb #c52e9b70
+def _is_pair(data):
+    "Whether a list is one batch of a loader, (inputs, targets), rather than batches of inputs"
+    return (type(data) is list and len(data) == 2 and all(isinstance(t, Tensor) and t.ndim for t in data)
+            and len(data[0]) == len(data[1]) and data[0].shape[1:] != data[1].shape[1:])
+
+def _check_listed(targets, rows):
+    "Raise where a list of targets has one for each input, as detectors have"
+    if len(targets) == rows and any(not t.ndim or len(t) != rows for t in tensors_in(targets)):
+        raise BadInput(f"targets are a list of {rows}, one for each input: give tensors with a row for each input, "
+                       f"padded where they differ in length")
+
+def _joined_targets(targets, rows):
+    for t, n in zip(targets, rows):
+        if isinstance(t, list): _check_listed(t, n)
+    wrapped = [Inputs((t,)) if tensors_in(t) else None for t in targets]
+    if None in wrapped: raise BadInput(f"targets are a {type(targets[0]).__name__}: give tensors")
+    return joined(wrapped).args[0]
+
 # %% ../nbs/01_data.ipynb #0da80016
 def gathered(
     data:object, # a Data, inputs, a pair (inputs, targets), or an iterable of such pairs
@@ -653,24 +674,6 @@ def gathered(
     if isinstance(y, list): _check_listed(y, len(found[0]))
     if y is None and targets[0] is not None: y = _joined_targets(targets, [len(b) for b in found])
     return joined(found), y
-
-def _is_pair(data):
-    "Whether a list is one batch of a loader, (inputs, targets), rather than batches of inputs"
-    return (type(data) is list and len(data) == 2 and all(isinstance(t, Tensor) and t.ndim for t in data)
-            and len(data[0]) == len(data[1]) and data[0].shape[1:] != data[1].shape[1:])
-
-def _check_listed(targets, rows):
-    "Raise where a list of targets has one for each input, as detectors have"
-    if len(targets) == rows and any(not t.ndim or len(t) != rows for t in tensors_in(targets)):
-        raise BadInput(f"targets are a list of {rows}, one for each input: give tensors with a row for each input, "
-                       f"padded where they differ in length")
-
-def _joined_targets(targets, rows):
-    for t, n in zip(targets, rows):
-        if isinstance(t, list): _check_listed(t, n)
-    wrapped = [Inputs((t,)) if tensors_in(t) else None for t in targets]
-    if None in wrapped: raise BadInput(f"targets are a {type(targets[0]).__name__}: give tensors")
-    return joined(wrapped).args[0]
 
 # %% ../nbs/01_data.ipynb #e9ad94b1
 def pick_classes(

@@ -82,6 +82,7 @@ class Seed(Whole):
     "a whole number, at most 2**62 in size"
     rule = staticmethod(lambda v: v % 1 == 0 and abs(v) <= 2**62)
 
+# %% ../nbs/00_guard.ipynb #06cc3046
 class Names(metaclass=ArgumentKind):
     "a list of names"
     @staticmethod
@@ -347,11 +348,8 @@ def hooked(
     finally:
         for h in handles: h.remove()
 
-# %% ../nbs/00_guard.ipynb #7d3c1b1f
+# %% ../nbs/00_guard.ipynb #baa4532d
 WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}
-UNREADABLE = {"ScriptModule": "a TorchScript module, which takes no hooks: give the module it was made from",
-              "FullyShardedDataParallel": "sharded by FSDP, so no process has its weights: "
-                                           "give the network before it is sharded"}
 
 def unwrapped(
     net:nn.Module, # any network
@@ -361,6 +359,11 @@ def unwrapped(
     inside = next((getattr(net, attr) for c in type(net).__mro__ for kind, attr in WRAPPERS.items()
                    if c.__name__ == kind), net)
     return net if inside is net else unwrapped(inside)
+
+# %% ../nbs/00_guard.ipynb #7d3c1b1f
+UNREADABLE = {"ScriptModule": "a TorchScript module, which takes no hooks: give the module it was made from",
+              "FullyShardedDataParallel": "sharded by FSDP, so no process has its weights: "
+                                           "give the network before it is sharded"}
 
 def _in_itself(net, around=(), name=""):
     "The name of a module that stands inside itself; '' where none does"

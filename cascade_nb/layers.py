@@ -407,6 +407,7 @@ def table_html(
     seen, folded = body[:ROWS//2], body[ROWS//2:]
     return f"{table(seen)}<details><summary>{len(folded)} more rows</summary>{table(folded)}</details>"
 
+# %% ../nbs/05_layers.ipynb #9cb42f52
 def _remarks(trace):
     "Lines about what goes in, where that is not one tensor of numbers"
     about = [] if trace.origin.whole else [repr(trace.origin)]
@@ -534,7 +535,7 @@ def _with_one_batch(net, inputs, train, gates, rec, found):
     made = lambda o: o and o.where not in ("input", "output") and o.shape.count(rec.rows) > 1
     return [(v, None, "depends on other inputs too") if twice(o) or made(o) else (v, o, note) for v, o, note in found]
 
-# %% ../nbs/05_layers.ipynb #b39c5f9d
+# %% ../nbs/05_layers.ipynb #15269fbe
 def _nothing_to_read(net, rec):
     "Why a network has no layer, and what to do"
     name, parts = type(net).__name__, list(dict.fromkeys(p.name for p in rec.parts))
@@ -544,6 +545,7 @@ def _nothing_to_read(net, rec):
     return (f"{name} has no layer that can be read, only its input and its head: a cascade reads what layers=[...] "
             f"names, and a verdict needs a hidden layer")
 
+# %% ../nbs/05_layers.ipynb #b39c5f9d
 @checked
 def trace_layers(
     net:nn.Module, # any network
@@ -835,33 +837,39 @@ class SegmentReader:
         self.parents, self.modules = tuple(range(len(segments))), [s.modules for s in segments]
         self.origin = Origin((Part("input", "", 0, (1, *shapes[0]), 0),), (shapes[0],))
 
-    def layer_0(self,
-        batch:Tensor|Inputs, # one tensor
-    ) -> Tensor: # (batch, *shape)
-        "What goes in"
-        return batch if isinstance(batch, Tensor) else batch.tensors()[0][1]
+# %% ../nbs/05_layers.ipynb #3131421f
+@patch
+def layer_0(self:SegmentReader,
+    batch:Tensor|Inputs, # one tensor
+) -> Tensor: # (batch, *shape)
+    "What goes in"
+    return batch if isinstance(batch, Tensor) else batch.tensors()[0][1]
 
-    def ready(self,
-        batch:Tensor|Inputs, # one tensor
-    ) -> Tensor: # (batch, *shape)
-        "A batch that is read more than once"
-        return self.layer_0(batch)
+@patch
+def ready(self:SegmentReader,
+    batch:Tensor|Inputs, # one tensor
+) -> Tensor: # (batch, *shape)
+    "A batch that is read more than once"
+    return self.layer_0(batch)
 
-    def groups(self,
-        batches:Iterable, # of inputs, each (batch, *shape)
-    ) -> Iterator: # of lists of batches
-        "Batches that go through together: all of them"
-        yield list(batches)
+# %% ../nbs/05_layers.ipynb #ba926a8e
+@patch
+def groups(self:SegmentReader,
+    batches:Iterable, # of inputs, each (batch, *shape)
+) -> Iterator: # of lists of batches
+    "Batches that go through together: all of them"
+    yield list(batches)
 
-    def walk(self,
-        batches:list, # a group, see `groups`
-    ) -> Iterator: # of the activations of layers 0, 1, …, L, each a list with an entry (batch, *shape) for each batch
-        "Send one group through the segments"
-        acts = [self.layer_0(b) for b in batches]
+@patch
+def walk(self:SegmentReader,
+    batches:list, # a group, see `groups`
+) -> Iterator: # of the activations of layers 0, 1, …, L, each a list with an entry (batch, *shape) for each batch
+    "Send one group through the segments"
+    acts = [self.layer_0(b) for b in batches]
+    yield acts
+    for s in self.segments:
+        acts = [s(a) for a in acts]
         yield acts
-        for s in self.segments:
-            acts = [s(a) for a in acts]
-            yield acts
 
 # %% ../nbs/05_layers.ipynb #0b5c0010
 def _one_tensor(net, x):

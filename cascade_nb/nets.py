@@ -64,7 +64,7 @@ def init_layers(
                            "remove its parametrization first")
     return list(found.values())
 
-# %% ../nbs/02_nets.ipynb #962a51e5
+# %% ../nbs/02_nets.ipynb #2c4a7719
 def gaussian(
     shape:tuple[int, ...], # of the result
     var:float, # variance of an entry
@@ -73,6 +73,7 @@ def gaussian(
     "Independent draws from N(0, `var`)"
     return torch.randn(shape, device="cpu", generator=rng, dtype=torch.float32).mul_(math.sqrt(var))
 
+# %% ../nbs/02_nets.ipynb #962a51e5
 @torch.no_grad()
 def init_(
     module:nn.Module, # any network; changed in place
@@ -220,7 +221,7 @@ def widths(
     if shape == "shrinking": return [int(n) for n in np.linspace(n_in, n_out, depth + 2)[1:-1]]
     return [width]*(depth - 1) + [min(400, width) if shape == "wide" else width]
 
-# %% ../nbs/02_nets.ipynb #b1746b43
+# %% ../nbs/02_nets.ipynb #82daf242
 def drawn(
     net:nn.Module, # a network whose weights are still to be drawn
     init:Callable, # `init_normal_` or another function of these arguments
@@ -238,6 +239,7 @@ def drawn(
     if isinstance(made, nn.Module): return made
     raise BadInput(f"init={name} returns a {type(made).__name__}: give a function that returns the network")
 
+# %% ../nbs/02_nets.ipynb #b1746b43
 @checked
 def mlp(
     depth:Count, # hidden layers

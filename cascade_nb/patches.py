@@ -577,18 +577,21 @@ class StagedDecoder(Decoder):
 
     def __call__(self, x:Tensor) -> Tensor: return reduce(lambda y, d: d(y), self.stages, x)
 
-    def tensors(self) -> dict: # name → tensor
-        "Those of the stages"
-        return {f"{k}_{i}": v for i, d in enumerate(self.stages) for k, v in d.tensors().items()}
+# %% ../nbs/09_patches.ipynb #f5105c53
+@patch
+def tensors(self:StagedDecoder) -> dict: # name → tensor
+    "Those of the stages"
+    return {f"{k}_{i}": v for i, d in enumerate(self.stages) for k, v in d.tensors().items()}
 
-    @classmethod
-    def from_tensors(cls,
-        tensors:dict, # from `tensors`
-    ) -> 'StagedDecoder':
-        "The decoder again"
-        of = lambda i: {k.rsplit("_", 1)[0]: v for k, v in tensors.items() if k.endswith(f"_{i}")}
-        return cls(tuple(GradientDecoder.from_tensors(of(i)) for i in range(len(tensors)//len(of(0)))))
+@patch(cls_method=True)
+def from_tensors(cls:StagedDecoder,
+    tensors:dict, # from `tensors`
+) -> StagedDecoder:
+    "The decoder again"
+    of = lambda i: {k.rsplit("_", 1)[0]: v for k, v in tensors.items() if k.endswith(f"_{i}")}
+    return cls(tuple(GradientDecoder.from_tensors(of(i)) for i in range(len(tensors)//len(of(0)))))
 
+# %% ../nbs/09_patches.ipynb #5d4091f5
 class StagedAdam(PatchAdam):
     "One epoch of Adam on the mean squared error of a `StagedDecoder`"
     def __init__(self,
@@ -602,21 +605,25 @@ class StagedAdam(PatchAdam):
         super().__init__(prev, cur, seed, act, batch)
         self.parts = [PatchAdam(prev, cur, seed + 100_003*i, act) for i in range(stages)]
 
-    def decoder(self) -> StagedDecoder:
-        "As trained so far"
-        return StagedDecoder(tuple(part.decoder() for part in self.parts))
+# %% ../nbs/09_patches.ipynb #cb1502cd
+@patch
+def decoder(self:StagedAdam) -> StagedDecoder:
+    "As trained so far"
+    return StagedDecoder(tuple(part.decoder() for part in self.parts))
 
-    def _initialise(self, device):
-        for part in self.parts: part._initialise(device)
-        self.params = [p for part in self.parts for p in part.params]
-        self.opt = torch.optim.Adam(self.params, fused=True)
+@patch
+def _initialise(self:StagedAdam, device):
+    for part in self.parts: part._initialise(device)
+    self.params = [p for part in self.parts for p in part.params]
+    self.opt = torch.optim.Adam(self.params, fused=True)
 
-    def _step(self, p, c):
-        with torch.enable_grad():
-            for q in self.params: q.requires_grad_(True)
-            grads = torch.autograd.grad(F.mse_loss(self.decoder()(c), p), self.params)
-        for q, g in zip(self.params, grads): q.requires_grad_(False).grad = g
-        self.opt.step()
+@patch
+def _step(self:StagedAdam, p, c):
+    with torch.enable_grad():
+        for q in self.params: q.requires_grad_(True)
+        grads = torch.autograd.grad(F.mse_loss(self.decoder()(c), p), self.params)
+    for q, g in zip(self.params, grads): q.requires_grad_(False).grad = g
+    self.opt.step()
 
 # %% ../nbs/09_patches.ipynb #64c0544e
 def _fits(prev, cur):

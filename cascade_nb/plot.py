@@ -29,11 +29,7 @@ def _title(v):
     unit = v.attrs.get("units", "1")
     return v.attrs.get("long_name", v.name) + ("" if unit == "1" else f" ({unit})")
 
-# %% ../nbs/14_plot.ipynb #f673b3b1
-class Inches(Number):
-    "a number of inches, above 0 and up to 100"
-    rule = staticmethod(lambda v: 0 < v <= 100)
-
+# %% ../nbs/14_plot.ipynb #5b3e793c
 def _picture(im):
     "An image (C, H, W) or (H, W) as matplotlib takes it"
     im = np.asarray(im.detach().cpu() if isinstance(im, torch.Tensor) else im)
@@ -48,6 +44,11 @@ def _columns(rows, titles):
     n = max(map(len, rows.values()))
     if len(titles) > n: raise BadInput(f"{len(titles)} titles for {n} columns: give one for each column")
     return n
+
+# %% ../nbs/14_plot.ipynb #f673b3b1
+class Inches(Number):
+    "a number of inches, above 0 and up to 100"
+    rule = staticmethod(lambda v: 0 < v <= 100)
 
 @checked
 def image_rows(

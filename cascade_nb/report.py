@@ -56,6 +56,7 @@ FIELDS = {
     "weights": "count, listed (name and gradient over weight), left_out",
     "trial": "what a few steps do on a copy, at each learning rate that was tried"}
 
+# %% ../nbs/19_report.ipynb #5ed307b9
 def plain(
     value:object, # numbers, texts and containers of them
 ) -> object: # the same as JSON knows it
@@ -87,6 +88,7 @@ def _bounded(rows, also=()):
         left_out = {"count": len(rest), **{k: [min(v), max(v)] for k, v in known.items() if v}}
     return {"count": len(rows), "listed": [rows[i] for i in kept], "left_out": left_out}
 
+# %% ../nbs/19_report.ipynb #b736450c
 def _layers(verdict):
     "A row for each layer, means over repeats"
     ev = verdict.measurements
@@ -107,6 +109,7 @@ def _trial(verdict):
     mean = ev[[*READINGS]].mean("repeat")
     return [{"lr": float(lr), **{k: float(mean[k][i]) for k in READINGS}} for i, lr in enumerate(ev.lr.values)]
 
+# %% ../nbs/19_report.ipynb #72df1a95
 def _recipe(recipe):
     "A recipe's settings"
     opt = recipe.optimiser
@@ -180,6 +183,7 @@ def _inline(figure):
     finally: plot.plt.close(figure)
     return "data:image/png;base64," + base64.b64encode(file.getvalue()).decode()
 
+# %% ../nbs/19_report.ipynb #f85436ce
 def _listed(caption, table):
     "A bounded table of `to_dict`, and a sentence on what is left out"
     if not table["listed"]: return ""
@@ -190,6 +194,7 @@ def _listed(caption, table):
     ranges = "; ".join(f"{k} {lo:.3g} to {hi:.3g}" for k, (lo, hi) in ends.items())
     return f"{text}<p>{left['count']} of {table['count']} are not listed: {escape(ranges)}.</p>"
 
+# %% ../nbs/19_report.ipynb #770e1499
 def _tried(told):
     "What the changes did"
     def probability(p:float|None) -> str: return "not expected to train" if p is None else f"{p:.2f}"
@@ -198,6 +203,7 @@ def _tried(told):
     return ("<h2>What changes did on a copy</h2>"
             + _table("Changes that were tried", ("change", "probability that it trains"), rows))
 
+# %% ../nbs/19_report.ipynb #a01fcd64
 def _settings(told):
     r, n = told["recipe"], told["inputs"]
     more = "".join(f", {k} {v}" for k, v in r["settings"].items())
@@ -233,6 +239,7 @@ def page(
             f"<title>{title}</title><style>{STYLE}</style>")
     return (f"<!DOCTYPE html><html lang=en><head>{head}</head><body><main>{''.join(parts)}</main></body></html>")
 
+# %% ../nbs/19_report.ipynb #40567282
 @patch
 def save(self:Verdict,
     path:str|Path, # a file that ends in .html or .json
@@ -344,6 +351,15 @@ def trainer_callback(
             _asks(self, model, train_dataloader, optimizer, state.max_steps, batch, how)
     return BeforeTraining()
 
+# %% ../nbs/19_report.ipynb #0f3e7342
+@contextmanager
+def _detached(module):
+    "A module of Lightning without its trainer, so that it can be copied"
+    trainer, module._trainer = module._trainer, None
+    try: yield module
+    finally: module._trainer = trainer
+
+# %% ../nbs/19_report.ipynb #96fd8311
 @checked
 def lightning_callback(
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
@@ -364,13 +380,6 @@ def lightning_callback(
                 _asks(self, net, trainer.train_dataloader, trainer.optimizers[0], steps, batch, how)
     return BeforeTraining()
 
-@contextmanager
-def _detached(module):
-    "A module of Lightning without its trainer, so that it can be copied"
-    trainer, module._trainer = module._trainer, None
-    try: yield module
-    finally: module._trainer = trainer
-
 # %% ../nbs/19_report.ipynb #fa57a102
 def torch_optimiser(
     opt:object, # an `Optimizer` of fastai, or one of PyTorch in its `OptimWrapper`
@@ -390,6 +399,7 @@ def torch_optimiser(
     name = ", ".join(sorted(steps)) or type(opt).__name__
     raise BadInput(f"no optimiser of PyTorch is known that steps as fastai's {name}: call check_training with one")
 
+# %% ../nbs/19_report.ipynb #0daf03bb
 @checked
 def fastai_callback(
     loss:Callable|None=None, # of (what the network returns, targets); None: the learner's

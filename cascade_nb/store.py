@@ -267,12 +267,13 @@ def _make_room(self:Store, g, grid):
     for name, width in (("seal", 41), ("error", 400)): _array(g, name, grid, shape, one, f"<U{width}", "")
     for k, v in grid.items(): _labels(g, k, v)
 
-# %% ../nbs/10_store.ipynb #d383282b
+# %% ../nbs/10_store.ipynb #692278ca
 def _with_versions(had, settings):
     "Settings with the versions of all calls"
     each = {k: [*had.get(k, settings[k]).split(", "), settings[k]] for k in LIBRARIES if k in settings}
     return {**had, **settings, **{k: ", ".join(dict.fromkeys(v)) for k, v in each.items()}}
 
+# %% ../nbs/10_store.ipynb #9b80ad83
 @patch
 def _put_attrs(self:Store, g, settings, grid):
     "Write grid, schema and settings; pairs instead of dicts, whose order zarr 2 does not keep"
@@ -281,6 +282,7 @@ def _put_attrs(self:Store, g, settings, grid):
     attrs = json.loads(json.dumps({**settings, "store_format": FORMAT, "schema": schema, **pairs}))
     g.attrs.put({**attrs, "attrs_crc32": _crc(attrs)})
 
+# %% ../nbs/10_store.ipynb #d383282b
 @patch
 def allocate(self:Store,
     grid:dict, # argument → labels
@@ -319,7 +321,7 @@ def _index(self:Store, point):
 @patch
 def _labels_at(self:Store, at): return [v[i] for v, i in zip(self.grid.values(), at)]
 
-# %% ../nbs/10_store.ipynb #5ca04f00
+# %% ../nbs/10_store.ipynb #5c098cf2
 CODECS = (None, "blosc", "zlib", "gzip", "zstd", "lz4", "bz2", "lzma") # those that run no code of the file's
 
 @patch
@@ -333,6 +335,7 @@ def _check_array(self:Store, name):
     if sound: return
     raise BadInput(f"{self.where}: {name}/.zarray is damaged: restore that file, or give another place")
 
+# %% ../nbs/10_store.ipynb #c839335e
 @patch
 def _opened(self:Store, name):
     "An array to write to; one chunk of it holds a point"
@@ -350,6 +353,7 @@ def _write(self:Store, name, at, value):
     if name not in self.arrays: self.arrays[name] = self._opened(name)
     self.arrays[name][at] = value
 
+# %% ../nbs/10_store.ipynb #5ca04f00
 @patch
 def write(self:Store,
     point:tuple, # its labels

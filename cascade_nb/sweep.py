@@ -361,7 +361,7 @@ def settled(
                       "All are in the result's `error`; retry_failed=True tries them again", stacklevel=4)
     return ds
 
-# %% ../nbs/11_sweep.ipynb #25672b09
+# %% ../nbs/11_sweep.ipynb #6d2484e5
 def _misfit(store, point, columns):
     "An error text where a network has another number of layers than the others"
     n = {len(columns[c.name]) for c in store.schema if c.dims}
@@ -377,6 +377,7 @@ def _write_result(store, point, result):
     else: store.write(point, result[1], result[0])
     return bool(text)
 
+# %% ../nbs/11_sweep.ipynb #25672b09
 def fill(
     store:Store, # where points are kept
     jobs:dict, # point → `Job`
@@ -470,7 +471,7 @@ def _run(store, axes, jobs, settings, images, cascade, make_net, executor, worke
     if shuffled: random.Random().shuffle(todo)
     fill_all(store, todo, jobs, settings, executor, workers, progress, make_net, tasks)
 
-# %% ../nbs/11_sweep.ipynb #758ada25
+# %% ../nbs/11_sweep.ipynb #5d88881b
 def _check_executor(executor, workers):
     "Raise `BadInput` before any work begins"
     try:
@@ -484,6 +485,7 @@ def _check_layers(points, adaptive):
     if not had or bool(had.get("adaptive")) == adaptive: return
     raise BadInput(f"{points.where} was made with adaptive={not adaptive}: call with that again, or give another place")
 
+# %% ../nbs/11_sweep.ipynb #758ada25
 @checked
 def sweep(
     make_net:Builder, # builder of networks, such as `mlp`
@@ -526,12 +528,13 @@ def sweep(
             raise Interrupted(_result() if any(points.read(jobs)) else None, store) from None
         return settled(_result())
 
-# %% ../nbs/11_sweep.ipynb #0e338ca3
+# %% ../nbs/11_sweep.ipynb #5b7165d3
 def _table_settings(make_net, axes, fixed, data, settings):
     "The settings that the store of a table must agree with"
     crc = {f"data_crc32_{data.name}": crc_of(data.x_train, data.x_test, data.y_train, data.y_test)}
     return sweep_attrs(make_net, axes, fixed, data=data.name, **settings, **crc)
 
+# %% ../nbs/11_sweep.ipynb #0e338ca3
 def tabulate(
     make_net:Callable, # builder of networks
     grid:dict, # its arguments that vary: name → values
@@ -550,14 +553,12 @@ def tabulate(
     axes = check_grid(make_net, grid, fixed, [c.name for c in columns])
     settings = _table_settings(make_net, axes, fixed, data, settings)
     labels = {k: a.labels for k, a in axes.items()}
-    about = json.dumps(settings, sort_keys=True, default=label_of)
-    tasks = {data.name: Task(measure, data.x_train[:2], about)}
+    tasks = {data.name: Task(measure, data.x_train[:2], json.dumps(settings, sort_keys=True, default=label_of))}
     how = dict(make_net=make_net, tasks=tasks, settings=settings)
     with tempfile.TemporaryDirectory() as tmp:
         points = Store(Path(tmp)/"table" if store is None else store, columns)
         points.allocate(labels, {}, settings)
-        varied = {k: axes[k] for k in points.grid}
-        jobs = sweep_jobs(make_net, varied, fixed, {data.name: (data.x_train, data.x_test)})
+        jobs = sweep_jobs(make_net, {k: axes[k] for k in points.grid}, fixed, {data.name: (data.x_train, data.x_test)})
         def _result(): return points.dataset({k: labels[k] for k in points.grid}, settings).transpose(*labels)
         try:
             todo = pending(points, jobs, True, **how)

@@ -29,8 +29,6 @@ from .store import Column
 from .sweep import label_of, tabulate
 
 # %% ../nbs/12_training.ipynb #1c1e0002
-IGNORED = -100 # a class that does not count
-
 class Loss(NamedTuple):
     "A loss, and what it is called"
     name: str # for people
@@ -46,6 +44,9 @@ def outputs_of(
         raise BadInput(f"the network returns a {type(out).__name__} without a floating tensor: give loss=, a "
                        f"function of (output, targets)")
     return found[0] if found[0].element_size() >= 4 else found[0].float()
+
+# %% ../nbs/12_training.ipynb #31352bb0
+IGNORED = -100 # a class that does not count
 
 def _classes(z, y):
     "Dimensions of `z` that may hold a score for each class, where `y` has all the others"
@@ -70,9 +71,7 @@ def _soft(out, y):
     z = outputs_of(out)
     return F.cross_entropy(z, y.to(z.dtype))
 
-# %% ../nbs/12_training.ipynb #1c1e0003
-def _squeezed(shape): return tuple(n for n in shape[1:] if n != 1)
-
+# %% ../nbs/12_training.ipynb #bb5bb8e0
 def _unplain(z, y, why):
     what = f"outputs {tuple(z.shape)} and targets {tuple(y.shape)} of {str(y.dtype)[6:]}"
     return BadInput(f"the loss is not plain from {what}{why}: give loss=, such as F.cross_entropy (classes), "
@@ -91,6 +90,9 @@ def _for_classes(z, y, ids):
         later = ids is not None and ids.shape == y.shape and torch.equal(ids, y)
         each = {2: "", 3: " for each token"}.get(z.ndim, " for each pixel")
         return Loss(f"cross-entropy{each}" + ", of the next one"*later, _cross_entropy(dims[0], later))
+
+# %% ../nbs/12_training.ipynb #1c1e0003
+def _squeezed(shape): return tuple(n for n in shape[1:] if n != 1)
 
 def chosen_loss(
     out:object, # what the network returns for some inputs
@@ -115,6 +117,7 @@ def chosen_loss(
     if numbers: return Loss("mean squared error", _alike(F.mse_loss))
     raise _unplain(z, y, "")
 
+# %% ../nbs/12_training.ipynb #feeeafe4
 def given_loss(
     loss:Callable, # of (what the network returns, targets)
 ) -> Loss:
@@ -249,7 +252,7 @@ def best_training(
         if best["accuracy"] > recipe.enough: break
     return dict(best, seconds=time.perf_counter() - start)
 
-# %% ../nbs/12_training.ipynb #1c0e0009
+# %% ../nbs/12_training.ipynb #72c28784
 @torch.no_grad()
 def held_out_loss(
     net:nn.Module, # any network; looked at in evaluation mode
@@ -265,6 +268,7 @@ def held_out_loss(
         for m, was in zip(net.modules(), training): m.training = was
     return sum(n*v for n, v in parts)/len(x)
 
+# %% ../nbs/12_training.ipynb #1c0e0009
 def learning_curve(
     net:nn.Module, # trained in place
     train:tuple, # (inputs, targets) to learn from

@@ -6,13 +6,13 @@
 __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'DISTANCES', 'FEWER', 'SMALLEST', 'PRECISION', 'N_TEST',
            'FULL_EFFORT', 'QUICK_EFFORT', 'AT_ONCE', 'PASSING', 'WORKING', 'OUTPUT_COPIES', 'LOOK_COPIES', 'FIT',
            'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'GROWN',
-           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'FAULTS', 'BACK', 'CURES', 'LOOKS', 'HOPELESS', 'SEVERAL', 'COARSE',
-           'ODDS', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial',
-           'drawn_targets', 'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements', 'features',
-           'chance', 'log_chi', 'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Timing',
-           'reaching', 'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause', 'first_loss',
-           'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'network_of', 'diagnose', 'middle',
-           'Recommendation', 'between', 'recommend_init']
+           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'FORGOTTEN', 'FAULTS', 'BACK', 'LARGE', 'CURES', 'LOOKS', 'HOPELESS',
+           'SEVERAL', 'COARSE', 'ODDS', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading', 'copy_of',
+           'Batches', 'trial', 'drawn_targets', 'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements',
+           'features', 'chance', 'log_chi', 'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of',
+           'Timing', 'reaching', 'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause',
+           'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'network_of', 'diagnose',
+           'middle', 'Recommendation', 'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
 import copy, inspect, itertools, math, time, warnings
@@ -336,13 +336,16 @@ def _loss_for(net, out, x, y, loss, drawn):
     return found._replace(name=found.name + " with a random rule as targets"*drawn)
 
 # %% ../nbs/13_verdict.ipynb #m3asu002
-def _trials(net, learn, look, out, loss, recipe, rows=None, steps=TRIAL):
-    "A trial at each learning rate: (rate, tuple as `READINGS`); `out` is what the network returns for `look` before"
+def _trials(net, learn, look, pull, loss, recipe, rows=None, steps=TRIAL):
+    "A trial at each learning rate: (rate, tuple as `READINGS`)"
+    for lr in recipe.lrs: yield lr, trial(net, learn, look, loss, recipe, lr, pull, rows, steps)
+
+def _pull_on(net, look, out, loss):
+    "Where the loss pulls the outputs `out` for `look`"
     alone = isinstance(out, Tensor) or loss.takes_tensor
     with untouched(net), torch.enable_grad():
         if not alone: out = look.x.call(net)
-        pull = pull_of(out, look.y, loss, alone)
-    for lr in recipe.lrs: yield lr, trial(net, learn, look, loss, recipe, lr, pull, rows, steps)
+        return pull_of(out, look.y, loss, alone)
 
 @torch.no_grad()
 def _awake(net):
@@ -363,24 +366,24 @@ def _units_dim(a):
     "The dimension of units or channels"
     return 1 if a.ndim == 4 else a.ndim - 1
 
-def _bottleneck(net, x, names):
-    "Name of the first layer that passes one number of each input: it has no positions, and all its units agree"
+def _agreeing(net, x, names):
+    "The first layer whose units agree, at each of its positions, and how many numbers of an input it passes; ('', 0)"
     walk = HookReader(net, trace_layers(net, x, layers=names)).walk([x])
     with torch.no_grad(), closing(walk):
         for name, (a,) in zip(names, itertools.islice(walk, 1, None)):
             units = a.shape[_units_dim(a)] if a.ndim > 1 else 1
             apart = (a - a.mean(_units_dim(a), keepdim=True)).abs().max()
-            if a[0].numel() == units > 1 and apart <= 1e-5*a.abs().max(): return name
-    return ""
+            if units > 1 and apart <= 1e-5*a.abs().max(): return name, a[0].numel()//units
+    return "", 0
 
-def _narrowest(net, learn, test, loss, recipe, names, rows):
-    "The `_bottleneck` that is left after a trial at the largest rate that keeps the network finite; '' for none"
+def _still_agreeing(net, learn, test, loss, recipe, names, rows):
+    "As `_agreeing`, after a trial at the largest rate that keeps the network finite"
     for lr in sorted(recipe.lrs, reverse=True):
         trained = _trained(net, learn, loss, recipe, lr, rows, TRIAL)
         if trained is None: continue
-        try: return _bottleneck(trained, test[:FEWEST], names)
+        try: return _agreeing(trained, test[:FEWEST], names)
         except BadInput: continue # its activations are not finite
-    return ""
+    return "", 0
 
 def _about(net, z, numbers):
     "What concerns the network as a whole, for the attributes, from its outputs and its inputs as numbers"
@@ -404,6 +407,37 @@ def _scale_and_spread(a):
              for c in map(Tensor.double, a.split(rows_within(STACK_BYTES, (2*len(a),)), 1))]
     return tuple(sum(p[i]*p[2] for p in parts)/a.shape[1] for i in (0, 1))
 
+# %% ../nbs/13_verdict.ipynb #aqbtocrm
+def _last_steps(net, x):
+    "(recurrent module, what it reads, which dimension of that is time, its last output) for each, with gradients on"
+    found = []
+    def followed(m:nn.Module, args:tuple) -> tuple|None:
+        if isinstance(args[0], Tensor): return (args[0].detach().requires_grad_(), *args[1:])
+    def keep(m:nn.Module, args:tuple, out:tuple):
+        if not isinstance(args[0], Tensor) or args[0].ndim < 3: return
+        time = 1 if m.batch_first else 0
+        found.append((m, args[0], time, out[0].select(time, -1)[..., :m.hidden_size]))
+    hooks = [h for m in net.modules() if isinstance(m, nn.RNNBase)
+             for h in (m.register_forward_pre_hook(followed), m.register_forward_hook(keep))]
+    try:
+        with torch.backends.cudnn.flags(enabled=False): x.call(net)
+    finally:
+        for h in hooks: h.remove()
+    return found
+
+def _memory(net, x):
+    "Share of the gradient of a recurrent module's last output that falls on its first half of steps; 1 without one"
+    if not any(isinstance(m, nn.RNNBase) for m in net.modules()): return 1.
+    least = 1.
+    with untouched(net), torch.enable_grad():
+        for _, steps, time, last in _last_steps(net, x):
+            r = torch.randn(last.shape, device="cpu", generator=torch.Generator().manual_seed(0)).to(last)
+            g, = torch.autograd.grad((last*r).sum(), steps)
+            size = g.double().movedim(time, 0).flatten(1).norm(dim=1)
+            if len(size) > 3 and size.isfinite().all() and size.any():
+                least = min(least, (size[:len(size)//2].norm()/size.norm()).item())
+    return least
+
 # %% ../nbs/13_verdict.ipynb #m3asu003
 FEWER = 64 # inputs that layers are measured on where each input holds more than `COMPOSED` numbers
 SMALLEST = 1e-15 # size of inputs whose squares single precision still holds
@@ -420,14 +454,28 @@ def _profile_of(net, x, x_test, names, large):
     columns = {k: ("layer", np.full(len(names), np.nan)) for k in (*SCORES, "computed")}
     return xr.Dataset(columns | {"explained_variance": ("layer", found)}, {"layer": np.arange(1, len(names) + 1)})
 
+def _narrow_format(net):
+    "The number format of a network in less than single precision; None for others"
+    return next((p.dtype for p in net.parameters() if p.is_floating_point() and p.element_size() < 4), None)
+
+def _in_single(net, x, half):
+    "The network, and inputs or targets, in single precision"
+    return copy_of(net).float(), x.map(lambda t: t.float() if t.dtype is half else t)
+
 def _overflows(net, x):
     "Name of the number format, where a network overflows in it and does not in single precision; else ''"
-    half = next((p.dtype for p in net.parameters() if p.is_floating_point() and p.element_size() < 4), None)
-    if half is None: return ""
-    precise, wider = copy.deepcopy(net).float(), lambda t: t.float() if t.dtype is half else t
+    if (half := _narrow_format(net)) is None: return ""
+    precise, wide_x = _in_single(net, x, half)
     with untouched(net): broken = not outputs_of(x.call(net)).isfinite().all()
-    with untouched(precise): sound = outputs_of(x.map(wider).call(precise)).isfinite().all()
+    with untouched(precise): sound = outputs_of(wide_x.call(precise)).isfinite().all()
     return str(half)[6:] if broken and sound else ""
+
+def _overflows_in_training(net, learn, loss, recipe, rows):
+    "The same of a few training steps at the smallest learning rate"
+    if (half := _narrow_format(net)) is None: return ""
+    precise, x = _in_single(net, learn.x, half)
+    y = Inputs((learn.y,)).map(lambda t: t.float() if t.dtype is half else t).args[0]
+    return str(half)[6:] if _trained(precise, Batches(x, y), loss, recipe, min(recipe.lrs), rows, TRIAL) else ""
 
 # %% ../nbs/13_verdict.ipynb #r00m0002
 class Effort(NamedTuple):
@@ -586,20 +634,25 @@ def measurements(
     prof, states = _profile_of(net, fit, few, names, large), _states(net, few, names, rows)
     ds = _with_layers(prof, names, states, grads)
     if recipe:
-        learn, tried = Batches(fit, rows_of(y, slice(0, n_fit), n)), {}
+        learn, tried, pull = Batches(fit, rows_of(y, slice(0, n_fit), n)), {}, _pull_on(net, look, out, loss)
+        with torch.no_grad(): at_start = loss.measure(out, look.y).item()
+        ds.attrs["start_excess"] = _excess(at_start, pull) if math.isfinite(at_start) else LOST_READING[2]
         if enough is not None: recipe = replace(recipe, lrs=tuple(sorted(recipe.lrs, reverse=True)))
-        for lr, found in _trials(net, learn, look, out, loss, recipe, rows, effort.trial):
+        for lr, found in _trials(net, learn, look, pull, loss, recipe, rows, effort.trial):
             tried[lr] = found
             ds = _with_readings(ds, tried, effort)
             if enough is not None and enough(ds): break
     overflows, about = _overflows(net, test) if ds.scale.isnull().any() else "", _about(net, outputs_of(out), numbers)
+    if recipe and (ds.alignment == LOST_READING[1]).all(): # no rate kept the loss finite
+        overflows = overflows or _overflows_in_training(net, learn, loss, recipe, rows)
     if isinstance(y, Tensor) and y.is_floating_point() and loss.name in DISTANCES:
         square, spread = _scale_and_spread(y.flatten(1))
         about |= {"target_scale": square**.5, "target_spread": spread**.5}
     if recipe and about["same_units"]: # do they stay the same?
-        about["bottleneck"] = _narrowest(net, learn, test, loss, recipe, names, rows)
+        about["bottleneck"], about["passes"] = _still_agreeing(net, learn, test, loss, recipe, names, rows)
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
-                           loss=loss.name, overflows=overflows, **about, seconds=time.perf_counter() - start)
+                           loss=loss.name, overflows=overflows, memory=_memory(net, test[:FEWEST]), **about,
+                           seconds=time.perf_counter() - start)
 
 # %% ../nbs/13_verdict.ipynb #da2f32f3
 FIT = np.array([10.11, 1.244, -2.483, -.79]) # β_0, β_I, β_G, β_L
@@ -878,26 +931,31 @@ def _targets_unscaled(ev):
     if "target_scale" not in ev.attrs: return False
     return not (ev.target_scale < 30 and .03 < ev.target_spread and ev.target_scale < 30*ev.target_spread)
 
+FORGOTTEN = 1e-6 # share of the gradient that falls on the first half of the steps
+
 FAULTS = {"softmax twice": Fault(lambda ev: ev.sums_to_one and "cross" in ev.loss, always=True),
           "units all the same": Fault(lambda ev: ev.same_units and (ev.attrs.get("bottleneck")
                                                                     or not float(ev.explained_variance[-1]) > .05)),
           "inputs nearly equal": Fault(lambda ev: ev.input_spread < .02*ev.input_scale),
           "inputs unscaled": Fault(lambda ev: ev.input_scale > 30),
-          "targets unscaled": Fault(_targets_unscaled)}
-BACK = "gradient lost on the way back"
+          "targets unscaled": Fault(_targets_unscaled),
+          "forgets its first steps": Fault(lambda ev: ev.attrs.get("memory", 1) < FORGOTTEN)}
+BACK, LARGE = "gradient lost on the way back", "outputs too large"
 
 def cause_of(
     ev:xr.Dataset, # from `measurements`
     trains:bool, # whether the network is expected to train
-) -> str|None: # a name from `FAULTS` or `CAUSES`, or `BACK`; None where none is found
+) -> str|None: # a name from `FAULTS` or `CAUSES`, or `BACK` or `LARGE`; None where none is found
     "The first fault that shows"
     for name, fault in FAULTS.items():
         if (fault.always or not trains) and fault.shows(ev): return name
     layer, how = first_loss(ev)
     if how == "number format": return how
     if trains: return None
+    if ev.attrs.get("overflows"): return "number format" # in training
     if layer: return how
-    return BACK if _vanished(ev) else None
+    if _vanished(ev): return BACK
+    return LARGE if ev.attrs.get("start_excess", 0) > math.log(10) else None
 
 # %% ../nbs/13_verdict.ipynb #699b5601
 def chi_of(
@@ -971,6 +1029,25 @@ def _drawn_anew(net, x, ev):
         p.copy_((torch.randn(p.shape, device="cpu", generator=g)*(2/p[0].numel())**.5).to(p))
     return net, x
 
+# %% ../nbs/13_verdict.ipynb #j2ed32c8
+def _remembering(net, x, ev):
+    with untouched(net), torch.enable_grad():
+        steps = {m: read.shape[time] for m, read, time, _ in _last_steps(net, x[:FEWEST])}
+    with torch.no_grad():
+        for m, T in steps.items():
+            for name, p in m.named_parameters():
+                if isinstance(m, nn.RNN) and "weight_hh" in name: nn.init.eye_(p)
+                # the second of the gates, in a bias for inputs and one for states
+                elif not isinstance(m, nn.RNN) and "bias" in name:
+                    p[m.hidden_size:2*m.hidden_size] = math.log(max(T - 1, 2))/2
+    return net, x
+
+@torch.no_grad()
+def _small_outputs(net, x, ev):
+    size = outputs_of(_looked_at(net, x[:N_TEST])).std()
+    for p in _matrices(net)[-1].parameters(recurse=False): p.div_(size)
+    return net, x
+
 # %% ../nbs/13_verdict.ipynb #cur3s003
 CURES = (Cure(lambda ev: f"draw {ev.same_units} at random, for all its units are the same",
               lambda ev, cause: cause == "units all the same", _drawn_anew),
@@ -978,6 +1055,11 @@ CURES = (Cure(lambda ev: f"draw {ev.same_units} at random, for all its units are
               lambda ev, cause: not .1 < ev.input_scale < 10 or not ev.input_spread > .1*ev.input_scale, _standardised),
          Cure(lambda ev: "scale the targets to mean 0 and standard deviation 1",
               lambda ev, cause: _targets_unscaled(ev), lambda net, x, ev: (net, x), _standard),
+         Cure(lambda ev: "start the gates that keep the state (forget gates of an LSTM, update gates of a GRU) at a bias "
+                         "of ln(steps), and the matrix of a plain RNN at the identity",
+              lambda ev, cause: cause == "forgets its first steps", _remembering),
+         Cure(lambda ev: "divide the last matrix by the standard deviation of the outputs",
+              lambda ev, cause: cause == LARGE, _small_outputs),
          Cure(lambda ev: "start the biases at 0", lambda ev, cause: cause == "dead units", _without_biases),
          Cure(lambda ev: f"multiply σ_w² by {1/chi_of(ev):.2f} (weights by {chi_of(ev)**-.5:.2f})",
               lambda ev, cause: chi_of(ev) is not None and phase_of(ev) != "critical", _scaled),
@@ -1041,7 +1123,8 @@ class Verdict:
     @property
     def narrow(self) -> bool:
         "Units of a layer start alike and stay alike: one number of an input passes, and outputs hold `SEVERAL` or more"
-        return bool(self.measurements.attrs.get("bottleneck")) and self.measurements.attrs["outputs"] >= SEVERAL
+        about = self.measurements.attrs
+        return about.get("passes") == 1 and about["outputs"] >= SEVERAL
 
     def _within(self, n):
         "The probability of having trained after n steps, for each learning rate"

@@ -54,7 +54,19 @@ def static(
     "A file that ships with the package, for the page"
     return (files("cascade_nb")/"static"/name).read_text(encoding="utf-8")
 
-# %% ../nbs/16_widgets.ipynb #ad363d67
+# %% ../nbs/16_widgets.ipynb #dafbe389
+def _check_places(sliders, start):
+    "Raise `BadInput` where a slider has no values, or starts at none of them"
+    if not sliders: raise BadInput("sliders is empty: give name → values")
+    for k, vs in sliders.items():
+        if isinstance(vs, str) or not np.iterable(vs):
+            raise BadInput(f"the slider {k!r} has no list of values: give numbers or texts")
+    for k, i in start.items():
+        check_name("slider", k, sliders)
+        if not isinstance(i, Natural) or i >= len(sliders[k]):
+            raise BadInput(f"start of {k!r} is {i!r}: give a place from 0 to {len(sliders[k]) - 1}")
+
+# %% ../nbs/16_widgets.ipynb #6e7003db
 def _frames(frames):
     "The frames, one after the other, or an error where one is none"
     for i, frame in enumerate(frames):
@@ -63,6 +75,7 @@ def _frames(frames):
             raise BadInput(f"frame {i} is no pair of a figure and a sentence: give (figure, text)")
         yield frame
 
+# %% ../nbs/16_widgets.ipynb #ad363d67
 class Player:
     "Sliders over frames drawn beforehand, in any page and with no kernel"
     @checked
@@ -72,7 +85,7 @@ class Player:
         start:dict|None=None, # name → place among its values to start from; 0 by default
         interval:Count=500, # milliseconds a frame when it plays
     ):
-        self._check_places(sliders, start or {})
+        _check_places(sliders, start or {})
         self.sliders = {k: [v if isinstance(v, str) else f"{v:.4g}" for v in vs] for k, vs in sliders.items()}
         self.start, self.interval = {k: (start or {}).get(k, 0) for k in sliders}, interval
         self.frames = [(picture_url(fig), text) for fig, text in _frames(frames)]
@@ -83,31 +96,21 @@ class Player:
         if not all(text.strip() for _, text in self.frames):
             raise BadInput("a frame has no text: say in a sentence what it shows")
 
-    @staticmethod
-    def _check_places(sliders, start):
-        "Raise `BadInput` where a slider has no values, or starts at none of them"
-        if not sliders: raise BadInput("sliders is empty: give name → values")
-        for k, vs in sliders.items():
-            if isinstance(vs, str) or not np.iterable(vs):
-                raise BadInput(f"the slider {k!r} has no list of values: give numbers or texts")
-        for k, i in start.items():
-            check_name("slider", k, sliders)
-            if not isinstance(i, Natural) or i >= len(sliders[k]):
-                raise BadInput(f"start of {k!r} is {i!r}: give a place from 0 to {len(sliders[k]) - 1}")
-
     def __repr__(self): return f"Player({', '.join(f'{k}: {len(v)}' for k, v in self.sliders.items())})"
 
-    def _repr_html_(self):
-        first = int(np.ravel_multi_index(tuple(self.start.values()), [len(v) for v in self.sliders.values()]))
-        url, text = self.frames[first]
-        frames = [[None if i == first else u, s] for i, (u, s) in enumerate(self.frames)]
-        rows = [[k, v, self.start[k]] for k, v in self.sliders.items()]
-        data = json.dumps(dict(frames=frames, sliders=rows, interval=self.interval), ensure_ascii=False)
-        data = data.replace("<", r"\u003c")
-        return (f'<style>{static("theme.css")}{static("player.css")}</style>'
-                f'<figure class="cascade-player" data-interval="{self.interval}">'
-                f'<img src="{url}" alt="{escape(text)}"><figcaption>{escape(text)}</figcaption>'
-                f'<script type="application/json">{data}</script></figure><script>{static("player.js")}</script>')
+# %% ../nbs/16_widgets.ipynb #1113e3e8
+@patch
+def _repr_html_(self:Player):
+    first = int(np.ravel_multi_index(tuple(self.start.values()), [len(v) for v in self.sliders.values()]))
+    url, text = self.frames[first]
+    frames = [[None if i == first else u, s] for i, (u, s) in enumerate(self.frames)]
+    rows = [[k, v, self.start[k]] for k, v in self.sliders.items()]
+    data = json.dumps(dict(frames=frames, sliders=rows, interval=self.interval), ensure_ascii=False)
+    data = data.replace("<", r"\u003c")
+    return (f'<style>{static("theme.css")}{static("player.css")}</style>'
+            f'<figure class="cascade-player" data-interval="{self.interval}">'
+            f'<img src="{url}" alt="{escape(text)}"><figcaption>{escape(text)}</figcaption>'
+            f'<script type="application/json">{data}</script></figure><script>{static("player.js")}</script>')
 
 # %% ../nbs/16_widgets.ipynb #9213b301
 def shown_layers(
@@ -341,6 +344,18 @@ def _named_images(data):
         raise BadInput(f"data holds a {type(odd[0]).__name__}: give names of datasets, or what load_dataset gives")
     return {o.name: o for o in given}
 
+# %% ../nbs/16_widgets.ipynb #fed3f4e8
+def _first_controls(known, images, controls):
+    "Where the controls stand at first"
+    first = nearest(known, next(iter(known))._replace(var_w=1.76, var_b=.05))
+    if first.data not in images:
+        raise BadInput(f"the sweep is of {first.data!r}, which is not among data: add those images")
+    deepest = max(v.sizes["layer"] for v in known.values())
+    start = {**first._asdict(), "layer": deepest, "depth": deepest, "image": 0}
+    for k in controls: check_name("control", k, start)
+    return {**start, **controls}
+
+# %% ../nbs/16_widgets.ipynb #8c590fe8
 class Explorer(anywidget.AnyWidget):
     "Move through initialisations: phase diagram, profile and reconstructions of one network at a time"
     _esm, _css = static("explorer.js"), static("theme.css") + static("explorer.css")
@@ -365,13 +380,7 @@ class Explorer(anywidget.AnyWidget):
         if not self.known: raise BadInput("nothing in this sweep is finished: run it further first")
         self.mine = [] # (name, picture) of the reader's own
         self.images = _named_images(data)
-        first = nearest(self.known, next(iter(self.known))._replace(var_w=1.76, var_b=.05))
-        deepest = max(v.sizes["layer"] for v in self.known.values())
-        if first.data not in self.images:
-            raise BadInput(f"the sweep is of {first.data!r}, which is not among data: add those images")
-        start = {**first._asdict(), "layer": deepest, "depth": deepest, "image": 0}
-        for k in controls: check_name("control", k, start)
-        start.update(controls)
+        start = _first_controls(self.known, self.images, controls)
         super().__init__(controls=start, fields=self._fields())
         self.observe(lambda _: self.show(), "controls")
         self.on_msg(lambda _, message, __: self._asked(**message))

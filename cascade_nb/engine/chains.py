@@ -284,6 +284,7 @@ def _decided(walk:_Walk, parts:list, chain:Future|None, pace:Pace, l:int, at:tup
     _keep_inputs(walk, pace.inputs_for(above))
     return (down, now), (l, pace.next_leap(share, now, l - last) if last else 1, now, m.C.trace().item()/m.n)
 
+# %% ../../nbs/engine/04_chains.ipynb #eab2e835
 def chain_leaping(
     steps:Sequence, # maps, each with `prepared(tolerance)` → a function of a batch
     batches:list, # inputs, (batch, *shape); its entries are replaced as the walk goes on

@@ -93,8 +93,6 @@ def _dask(address, f):
     with Client(address) as client: yield _to_dask(client, client.get_executor(), f)
 
 # %% ../../nbs/engine/07_pools.ipynb #9017d0d0
-AHEAD = 500 # jobs that wait at a Dask scheduler, at most
-
 def check_executor(
     executor:str|Executor, # see `submitting`
 ):
@@ -111,6 +109,9 @@ def check_workers(
     "Raise `PoolError` where it is no number of workers"
     if workers is None or isinstance(workers, int) and workers > 0: return
     raise PoolError(f"workers is {workers!r}: give 1 or more, or None for one a core")
+
+# %% ../../nbs/engine/07_pools.ipynb #104bc9d7
+AHEAD = 500 # jobs that wait at a Dask scheduler, at most
 
 @contextmanager
 def submitting(
