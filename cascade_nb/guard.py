@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedParameter
 from torch.utils._pytree import tree_leaves
 
@@ -276,6 +277,28 @@ def is_fresh(
     if not isinstance(m, _NormBase) or m.running_mean is None: return False
     return not m.running_mean.any() and bool((m.running_var == 1).all())
 
+# %% ../nbs/00_guard.ipynb #itr6nvws
+@contextmanager
+def _attributes_kept(net):
+    "Attributes of modules, other than those that PyTorch manages, are as they were afterwards"
+    managed = set(vars(nn.Module()))
+    plain = lambda m: {k: v for k, v in vars(m).items() if k not in managed}
+    kept = [(m, plain(m)) for m in net.modules() if not isinstance(m, LazyModuleMixin)]
+    try: yield
+    finally:
+        for m, before in kept:
+            for k in plain(m).keys() - before.keys(): delattr(m, k)
+            vars(m).update(before)
+
+@contextmanager
+def _padded():
+    "Transformers keep padding where it is"
+    before = torch.backends.mha.get_fastpath_enabled()
+    torch.backends.mha.set_fastpath_enabled(False)
+    try: yield
+    finally: torch.backends.mha.set_fastpath_enabled(before)
+
+
 # %% ../nbs/00_guard.ipynb #22f7be99
 def _restore(buffers):
     for m, name, old, values in buffers:
@@ -302,7 +325,7 @@ def untouched(
 ) -> Iterator[nn.Module]: # the same network
     "Like `frozen`, and buffers and random numbers are restored too"
     buffers = [(m, k, b, b.clone()) for m in net.modules() for k, b in m._buffers.items() if b is not None]
-    with randomness_kept(net), uncompiled(), frozen(net):
+    with randomness_kept(net), uncompiled(), frozen(net), _padded(), _attributes_kept(net):
         for m in net.modules(): m.training = train or is_fresh(m)
         try: yield net
         finally: _restore(buffers)

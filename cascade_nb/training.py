@@ -43,7 +43,8 @@ def outputs_of(
     if not found:
         raise BadInput(f"the network returns a {type(out).__name__} without a floating tensor: give loss=, a "
                        f"function of (output, targets)")
-    return found[0] if found[0].element_size() >= 4 else found[0].float()
+    main = next((t for t in found if t.ndim), found[0]) # a loss of its own may stand beside
+    return main if main.element_size() >= 4 else main.float()
 
 # %% ../nbs/12_training.ipynb #31352bb0
 IGNORED = -100 # a class that does not count
@@ -94,6 +95,13 @@ def _for_classes(z, y, ids):
 # %% ../nbs/12_training.ipynb #1c1e0003
 def _squeezed(shape): return tuple(n for n in shape[1:] if n != 1)
 
+def _check_scores(out, z, y):
+    "Raise where another tensor of the output looks more like scores of the classes than `z`, the first"
+    classes = [t.shape[1] for t in tensors_in(out) if t.is_floating_point() and t.ndim == 2 and len(t) == len(y)]
+    if y.ndim == 1 and y.numel() and z.ndim == 2 and (k := y.max().item() + 1) != z.shape[1] and k in classes:
+        raise BadInput(f"the network returns several tensors, the first with {z.shape[1]} numbers and another with {k}, "
+                       f"as many as there are classes: give loss=, such as lambda out, y: F.cross_entropy(out[1], y)")
+
 def chosen_loss(
     out:object, # what the network returns for some inputs
     y:object, # their targets
@@ -107,8 +115,11 @@ def chosen_loss(
         raise BadInput(f"targets are a {type(y).__name__}: give a tensor, or loss=, a function of (output, targets)")
     if len(y) != len(z): raise _unplain(z, y, f", since there are {len(y)} targets for {len(z)} outputs")
     numbers = y.is_floating_point() or y.dtype is torch.bool
+    if not numbers: _check_scores(out, z, y)
     if not numbers and (found := _for_classes(z, y, ids)): return found
-    if _squeezed(z.shape) != _squeezed(y.shape): raise _unplain(z, y, "")
+    if _squeezed(z.shape) != _squeezed(y.shape):
+        classes = y.is_floating_point() and z.ndim == 2 and y.ndim == 1 and bool((y == y.round()).all())
+        raise _unplain(z, y, ", unless the targets are classes, which are y.long()"*classes)
     rows_of_one = lambda: torch.allclose(y.sum(1).float(), torch.ones(len(y)).to(y.device))
     if numbers and z.ndim == 2 and z.shape[1] > 1 and y.min() >= 0 and rows_of_one():
         return Loss("cross-entropy with soft targets", _soft)
