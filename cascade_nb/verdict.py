@@ -174,7 +174,8 @@ def pull_of(
         constant, value = best_constant(loss.measure, z, y)
         at = constant.expand(z.shape).clone().requires_grad_(True)
         with torch.enable_grad(): pulled = -torch.autograd.grad(loss.measure(at, y), at)[0]
-        if math.isfinite(value) and value > 0 and pulled.isfinite().all(): return _since(z, Pull(pulled, value, by_constant=True))
+        if math.isfinite(value) and value > 0 and pulled.isfinite().all():
+            return _since(z, Pull(pulled, value, by_constant=True))
     with torch.enable_grad():
         if alone: out = outputs_of(out).detach().requires_grad_()
         value, given = loss.measure(out, y), _floating(out)
@@ -463,7 +464,7 @@ def _sigmoid_twice(loss, z, y):
     return bool(torch.isclose(loss.measure(z, y), by_scores, rtol=1e-4))
 
 @torch.no_grad()
-def _ends(net, out, look, loss):
+def _ending_of(net, out, look, loss):
     "Whether the last operator suits the loss, for the attributes: 'twice' and 'reach', a share of the constant's loss"
     y, z = look.y, out
     if not (isinstance(out, Tensor) and isinstance(y, Tensor) and z.ndim > 1 and len(y) == len(z)): return {}
@@ -720,7 +721,7 @@ def measurements(
     if isinstance(y, Tensor) and y.is_floating_point() and loss.name in DISTANCES:
         square, spread = _scale_and_spread(y.reshape(len(y), -1))
         about |= {"target_scale": square**.5, "target_spread": spread**.5}
-    about |= _ends(net, out, look, loss)
+    about |= _ending_of(net, out, look, loss)
     if recipe and about["same_units"]: # do they stay the same?
         about["bottleneck"], about["passes"] = _still_agreeing(net, learn, test, loss, recipe, names, rows)
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
@@ -1137,11 +1138,12 @@ def _small_outputs(net, x, ev):
 CURES = (Cure(lambda ev: f"draw {ev.same_units} at random, for all its units are the same",
               lambda ev, cause: cause == "units all the same", _drawn_anew),
          Cure(lambda ev: f"scale {'each column of '*_apart(ev)}the inputs to mean 0 and standard deviation 1",
-              lambda ev, cause: _apart(ev) or not .1 < ev.input_scale < 10 or not ev.input_spread > .1*ev.input_scale, _standardised),
+              lambda ev, cause: _apart(ev) or not .1 < ev.input_scale < 10 or not ev.input_spread > .1*ev.input_scale,
+              _standardised),
          Cure(lambda ev: "scale the targets to mean 0 and standard deviation 1",
               lambda ev, cause: _targets_unscaled(ev), lambda net, x, ev: (net, x), _standard),
-         Cure(lambda ev: "start the gates that keep the state (forget gates of an LSTM, update gates of a GRU) at a bias "
-                         "of ln(steps), and the matrix of a plain RNN at the identity",
+         Cure(lambda ev: "start the gates that keep the state (forget gates of an LSTM, update gates of a GRU) at a "
+                         "bias of ln(steps), and the matrix of a plain RNN at the identity",
               lambda ev, cause: cause == "forgets its first steps", _remembering),
          Cure(lambda ev: "divide the last matrix by the standard deviation of the outputs",
               lambda ev, cause: cause == LARGE, _small_outputs),
