@@ -100,7 +100,8 @@ def _check_scores(out, z, y):
     classes = [t.shape[1] for t in tensors_in(out) if t.is_floating_point() and t.ndim == 2 and len(t) == len(y)]
     if y.ndim == 1 and y.numel() and z.ndim == 2 and (k := y.max().item() + 1) != z.shape[1] and k in classes:
         raise BadInput(f"the network returns several tensors, the first with {z.shape[1]} numbers and another with "
-                       f"{k}, as many as there are classes: give loss=, such as lambda out, y: F.cross_entropy(out[1], y)")
+                       f"{k}, as many as there are classes: give loss=, "
+                       f"such as lambda out, y: F.cross_entropy(out[1], y)")
 
 def chosen_loss(
     out:object, # what the network returns for some inputs
