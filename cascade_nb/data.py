@@ -6,8 +6,8 @@
 __all__ = ['SAMPLES', 'FULL', 'PICTURES', 'MOST_OTHERS', 'DATASETS', 'TARGETS', 'check_finite', 'check_images', 'check_labels',
            'Data', 'pick', 'white_noise', 'read_sample', 'data_root', 'fetch', 'read_full', 'list_pictures', 'hold_out',
            'split_pictures', 'read_picture', 'read_pictures', 'read_folder', 'to_inputs', 'Wanted', 'load_dataset',
-           'Inputs', 'joined', 'Signature', 'signature_of', 'inputs_of', 'split_targets', 'is_whole', 'Batch',
-           'Batches', 'rows_of', 'input_batches', 'gathered', 'pick_classes', 'make_sample']
+           'Inputs', 'joined', 'Signature', 'signature_of', 'takes_whole', 'inputs_of', 'split_targets', 'is_whole',
+           'Batch', 'Batches', 'rows_of', 'input_batches', 'gathered', 'pick_classes', 'make_sample']
 
 # %% ../nbs/01_data.ipynb #a9b70544
 import copy, inspect, math, os
@@ -26,7 +26,7 @@ from platformdirs import user_cache_dir
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 from .guard import ArgumentKind, BadInput, Count, Seed, Sizes, check_room, checked, resembling
-from .guard import tensors_in, unwrapped
+from .guard import tensors_in, untouched, unwrapped
 
 # %% ../nbs/01_data.ipynb #2242e9b1
 def check_finite(
@@ -502,6 +502,18 @@ def signature_of(
                      any(p.kind is p.VAR_POSITIONAL for p in ps), any(p.kind is p.VAR_KEYWORD for p in ps))
 
 # %% ../nbs/01_data.ipynb #0622777e
+def takes_whole(
+    net:nn.Module, # any network
+    x:tuple|list, # of tensors (batch, *shape), among others
+) -> bool:
+    "Whether a network of one argument takes all of `x` as that one; it is run on two inputs"
+    sig = signature_of(net)
+    if type(x) not in (tuple, list) or len(x) < 2 or len(sig.names) != 1 or sig.any_args: return False
+    try:
+        with untouched(net), torch.no_grad(): Inputs((x,))[:2].call(net)
+    except Exception: return False # whatever a stranger's network raises
+    return True
+
 def inputs_of(
     x:object, # a tensor, a tuple of positional arguments, a dict, a dataclass, or Inputs
     net:nn.Module, # the network that takes it
@@ -509,6 +521,7 @@ def inputs_of(
     "The arguments of one call of `net`"
     if isinstance(x, Inputs): return x
     sig = signature_of(net)
+    if takes_whole(net, x): x = (x,)
     if not isinstance(x, Mapping): return Inputs(x if type(x) in (tuple, list) else (x,), names=sig.names)
     unknown = [k for k in x if k not in sig.keywords]
     if not unknown or sig.any_keywords: return Inputs(kwargs=x)
@@ -571,6 +584,7 @@ def _several_batches(x, net):
     if type(x) is not tuple or sig.any_args or len(x) <= len(sig.names): return False
     tensors = [o for o in x if isinstance(o, Tensor)]
     if len(tensors) == len(x) and len({(o.shape[1:], o.dtype) for o in tensors}) == 1: return True
+    if takes_whole(net, x): return False
     raise BadInput(f"a tuple of {len(x)}, and {type(unwrapped(net)).__name__} takes {len(sig.names)} "
                    f"input{'s'*(len(sig.names) != 1)}: "
                    "give the inputs alone, without targets")
@@ -608,6 +622,11 @@ def _check_iterable(x):
                        f"*shape), or an iterable of batches")
 
 # %% ../nbs/01_data.ipynb #29a9bace
+def _is_call(x, net):
+    "Whether a list is the arguments of one call: as many tensors of equal length as the network needs arguments"
+    rows = {len(t) if isinstance(t, Tensor) and t.ndim else 0 for t in x} if type(x) is list else {}
+    return len(rows) == 1 and 0 not in rows and len(x) == signature_of(net).required > 1
+
 def input_batches(
     x:object, # inputs of one call, or a Dataset, a DataLoader or another iterable of batches
     net:nn.Module, # the network that takes them
@@ -617,6 +636,7 @@ def input_batches(
     if isinstance(x, Data): x, y = x.x_train, x.y_train
     elif isinstance(x, Mapping): x, y = split_targets(x, net)
     else: y = None
+    if _is_call(x, net): x = tuple(x)
     if is_whole(x) and not _several_batches(x, net):
         whole = inputs_of(x, net)
         yield from ((whole[i:i + size], rows_of(y, slice(i, i + size), len(whole)))
@@ -655,7 +675,7 @@ def gathered(
 ) -> tuple: # (Inputs, targets or None), all that there is where that is one batch, else at least `n` if there are
     "Inputs and targets as one batch each"
     y = None
-    if _is_pair(data): data = tuple(data)
+    if _is_pair(data) and not _is_call(data, net): data = tuple(data)
     if type(data) is tuple:
         if len(data) != 2:
             raise BadInput(f"a tuple of {len(data)}: give (inputs, targets); several inputs without targets are "
@@ -670,7 +690,9 @@ def gathered(
     if y is not None and not tensors_in(y):
         raise BadInput(f"targets are a {type(y).__name__}: give a tensor, with a row for each input")
     if isinstance(y, Tensor) and y.ndim and len(found) == 1 and len(y) != len(found[0]):
-        raise BadInput(f"{len(y)} targets for {len(found[0])} inputs: give one for each")
+        hint = ", with the batch as the inputs' first dimension"*any(
+            t.ndim > 1 and t.shape[1] == len(y) for _, t in found[0].tensors())
+        raise BadInput(f"{len(y)} targets for {len(found[0])} inputs: give one for each{hint}")
     if isinstance(y, list): _check_listed(y, len(found[0]))
     if y is None and targets[0] is not None: y = _joined_targets(targets, [len(b) for b in found])
     return joined(found), y

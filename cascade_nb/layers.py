@@ -76,30 +76,31 @@ def _cells_of(rec, v):
     shape = rec.graph.shapes.get(v, ())
     return math.prod(shape[2:]) if len(shape) > 3 or shape in rec.first else 0
 
-def _long_way(rec, gap, a, weighted):
+def _long_way(rec, gap, a, weighted, beside):
     "The dominators from `a` to the end of `gap` without the skip from `a` to there; empty where it is no such skip"
     b, inside = gap[-1], {a, *gap}
-    if rec.graph.ops[b] == "mul": return [] # a gate, such as squeeze and excitation
+    if rec.graph.ops[b] == "mul" and not beside: return [] # a gate, such as squeeze and excitation
     edges = [(u, w) for u, w in rec.graph.edges if u in inside and w in inside]
     most = _weights_to(edges, weighted, b)
-    ways = sorted({w for u, w in edges if u == a and w in most}, key=lambda w: most[w])
-    if len(ways) < 2 or most[ways[-1]] < SKIPPED or most[ways[-2]] >= SKIPPED: return []
-    left = [(u, w) for u, w in edges if u != a or w == ways[-1]]
-    way = dominators(left, a, b)
+    ways = sorted({w for u, w in edges if u == a and w in most}, key=lambda w: (-most[w], w)) # the longest first
+    if len(ways) < 2: return []
+    way = dominators([(u, w) for u, w in edges if u != a or w == ways[0]], a, b)
+    if beside: return way if most[ways[0]] + (ways[0] in weighted) >= SKIPPED else []
+    if most[ways[0]] < SKIPPED or most[ways[1]] >= SKIPPED: return []
     maps = [v for v in way if sites_of(rec, v) or any(o in rec.graph.ops[v] for o in ("conv", "pool"))]
     smaller = any(0 < 3*_cells_of(rec, v) <= min(_cells_of(rec, a), _cells_of(rec, b)) for v in maps)
     return way if smaller else []
 
 # %% ../nbs/05_layers.ipynb #541b7a4c
-def _open_skips(rec):
-    "Put the values on the long way around a skip among the dominators of `rec`"
+def _open_skips(rec, beside=False):
+    "Put the values on the long way around a skip among the dominators of `rec`; those `beside` others too"
     weighted = {n for n, s in rec.graph.uses if rec.graph.fixed[s] > 1}
     # how many skips pass beside a value
     found, gaps, rec.level = rec.dominators[:1], [], dict.fromkeys(rec.dominators, 0)
     todo = list(zip(rec.dominators, rec.gaps, itertools.repeat(0)))[::-1]
     while todo:
         a, gap, level = todo.pop()
-        inside = _long_way(rec, gap, a, weighted)
+        inside = _long_way(rec, gap, a, weighted, beside)
         if len(inside) > 2:
             rec.level.update(dict.fromkeys(inside[1:-1], level + 1))
             between = [[v for v in gap if u < v <= w] for u, w in zip(inside, inside[1:])]
@@ -112,12 +113,19 @@ def _open_skips(rec):
 # %% ../nbs/05_layers.ipynb #351a97f5
 PLAIN = MOVES | {"add", "sub", "mul", "div"}
 
-def _is_head(rec, stretches):
-    "Whether the last stretch computes the output without an activation"
-    new = [n for n in rec.path if n > stretches[-2][-1]] if len(stretches) > 1 else []
-    return not any(n in rec.graph.elementwise and rec.graph.ops[n] not in PLAIN for n in new)
+def _acts_after(rec, v):
+    "Whether an activation follows value `v` on its way to the output"
+    after = {v}
+    for u, w in sorted(rec.graph.edges): after.update({w} if u in after else ())
+    return any(n in rec.graph.elementwise and rec.graph.ops[n] not in PLAIN for n in after.intersection(rec.path) - {v})
 
-def _read_at(rec, stretches, inner):
+def _heads(rec, stretches, beside):
+    "Whether the last stretch computes the output without an activation; `beside` other ways, all that do"
+    before = [run[-1] for run in stretches[:-1]][::-1]
+    plain = list(itertools.takewhile(lambda v: not _acts_after(rec, v), before if beside else before[:1]))
+    return [len(before) - k for k in range(len(plain))]
+
+def _read_at(rec, stretches, inner, beside=False):
     "Where each stretch is read; None for the input's own and for the head"
     found = [next((v for v in reversed(run) if v not in inner and _readable(rec, v)), None) for run in stretches]
     weighted = {n for n, s in rec.graph.uses
@@ -127,7 +135,7 @@ def _read_at(rec, stretches, inner):
         if found[i] is None and weighted.intersection(new): # weights that the network itself uses
             found[i] = next((v for v in reversed(run) if v not in inner and _made_sites(rec, v)), None)
     found[0] = None
-    if _is_head(rec, stretches): found[-1] = None
+    for i in _heads(rec, stretches, beside): found[i] = None
     return found
 
 # %% ../nbs/05_layers.ipynb #564c8f02
@@ -167,13 +175,13 @@ def _best(rec, v, others):
     return ([o for o in alone if o.shape == first.shape][-1:] or [first])[0]
 
 # %% ../nbs/05_layers.ipynb #d9afe4b8
-def _natural(rec):
+def _natural(rec, beside=False):
     "(value, site or None, note) for each value worth a row"
-    _open_skips(rec)
+    _open_skips(rec, beside)
     rec.blocks = _blocks(rec)
     inner = _inner(rec)
     stretches = _stretches(rec, inner)
-    chosen = _read_at(rec, stretches, inner)
+    chosen = _read_at(rec, stretches, inner, beside)
     for run, at in zip(stretches, chosen):
         best = _best(rec, at, set(chosen) - {None}) if at else None
         for v in run[run is stretches[0]:]:
@@ -254,9 +262,11 @@ def _is_last(rec, o):
     "Whether a site has its channels last; where a convolution has seen the same shape, only its own module tells"
     return o.shape in rec.last and (o.shape not in rec.maps or isinstance(o.call.module, (nn.Linear, nn.LayerNorm)))
 
+def _key(o): return o.name, o.where, o.index
+
 def _read(rec, o):
     "How a site is read"
-    batch, last = o.shape.index(rec.rows), _is_last(rec, o)
+    batch, last = rec.batch.get(_key(o), o.shape.index(rec.rows)), _is_last(rec, o)
     rest = o.shape[:batch] + o.shape[batch + 1:]
     given = rest[-1:] + rest[:-1] if last else rest
     overwritten = o.storage and rec.graph.latest[o.storage] != o.whole
@@ -528,22 +538,28 @@ def _recorded(net, inputs, train, gates):
 
 def _with_one_batch(net, inputs, train, gates, rec, found):
     "`found` without values that hold the batch twice, as similarities of inputs do; a second record tells"
+    rec.batch = {} # which dimension it is, where the first record leaves that open
     if not any(o and o.shape.count(rec.rows) > 1 for _, o, _ in found) or len(inputs) < 3 or rec.rows != 2: return found
     other = record(net, inputs[:3].map(lambda t: t.detach().clone()), train, gates)
-    shapes = {(o.name, o.where, o.index): o.shape for o in other.sites}
-    twice = lambda o: o and sum(a != b for a, b in zip(o.shape, shapes.get((o.name, o.where, o.index), o.shape))) > 1
-    made = lambda o: o and o.where not in ("input", "output") and o.shape.count(rec.rows) > 1
-    return [(v, None, "depends on other inputs too") if twice(o) or made(o) else (v, o, note) for v, o, note in found]
+    shapes = {_key(o): o.shape for v in other.path for o in [*_made_sites(other, v), *sites_of(other, v)]}
+    grown = {_key(o): [i for i, (a, b) in enumerate(zip(o.shape, shapes.get(_key(o), o.shape))) if a != b]
+             for _, o, _ in found if o}
+    rec.batch = {k: dims[0] for k, dims in grown.items() if len(dims) == 1}
+    return [(v, None, "depends on other inputs too") if o and len(grown[_key(o)]) > 1 else (v, o, note)
+            for v, o, note in found]
 
 # %% ../nbs/05_layers.ipynb #15269fbe
-def _nothing_to_read(net, rec):
+def _nothing_to_read(net):
     "Why a network has no layer, and what to do"
-    name, parts = type(net).__name__, list(dict.fromkeys(p.name for p in rec.parts))
-    if len(parts) > 1:
-        return (f"{name} has no layer that can be read: its inputs {', '.join(parts)} meet only at its end, so no "
-                f"value before it holds them all. Look at each of its parts alone, with the inputs of that part")
-    return (f"{name} has no layer that can be read, only its input and its head: a cascade reads what layers=[...] "
-            f"names, and a verdict needs a hidden layer")
+    return (f"{type(net).__name__} has no layer that can be read, only its input and its head: a cascade reads what "
+            f"layers=[...] names, and a verdict needs a hidden layer")
+
+def _first_way(net, x, train, names):
+    "The trace of the first of several inputs that passes layers of its own; the others are passed on"
+    for name in names:
+        try: return trace_layers(net, x, train=train, inputs=[name])
+        except BadInput: continue
+    raise BadInput(_nothing_to_read(net))
 
 # %% ../nbs/05_layers.ipynb #b39c5f9d
 @checked
@@ -562,9 +578,12 @@ def trace_layers(
     if len(gates) == len(given.tensors()): gates = [k for k, t in given.tensors() if t.dtype is torch.bool]
     rec = _recorded(net, given, train, gates)
     found = list(_natural(rec) if layers is None else _chosen(rec, layers))
+    if layers is None and len({p.name for p in rec.parts}) == 1 and not any(o for _, o, _ in found): found = list(_natural(rec, beside=True))
     found = _with_one_batch(net, given, train, gates, rec, found)
     reads = [_read(rec, o) for _, o, _ in found if o]
-    if not reads: raise BadInput(_nothing_to_read(net, rec))
+    names = list(dict.fromkeys(p.name for p in rec.parts))
+    if not reads and layers is None and len(names) > 1: return _first_way(net, x, train, names)
+    if not reads: raise BadInput(_nothing_to_read(net))
     origin = Origin(tuple(rec.parts), tuple(_form_of(rec, p) for p in rec.parts))
     unused = [k for k, _ in given.tensors() if k not in {p.name for p in rec.parts}]
     writes = any(rec.graph.latest.get(storage_of(t), 0) for _, t in rec.inputs.tensors())
