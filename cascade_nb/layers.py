@@ -577,13 +577,13 @@ def trace_layers(
     gates = steering(given, inputs)
     if len(gates) == len(given.tensors()): gates = [k for k, t in given.tensors() if t.dtype is torch.bool]
     rec = _recorded(net, given, train, gates)
-    found = list(_natural(rec) if layers is None else _chosen(rec, layers))
-    if layers is None and len({p.name for p in rec.parts}) == 1 and not any(o for _, o, _ in found): found = list(_natural(rec, beside=True))
-    found = _with_one_batch(net, given, train, gates, rec, found)
-    reads = [_read(rec, o) for _, o, _ in found if o]
     names = list(dict.fromkeys(p.name for p in rec.parts))
-    if not reads and layers is None and len(names) > 1: return _first_way(net, x, train, names)
-    if not reads: raise BadInput(_nothing_to_read(net))
+    found = list(_natural(rec) if layers is None else _chosen(rec, layers))
+    if layers is None and not any(o for _, o, _ in found): # there may be ways side by side
+        if len(names) > 1: return _first_way(net, x, train, names)
+        found = list(_natural(rec, beside=True))
+    found = _with_one_batch(net, given, train, gates, rec, found)
+    if not (reads := [_read(rec, o) for _, o, _ in found if o]): raise BadInput(_nothing_to_read(net))
     origin = Origin(tuple(rec.parts), tuple(_form_of(rec, p) for p in rec.parts))
     unused = [k for k, _ in given.tensors() if k not in {p.name for p in rec.parts}]
     writes = any(rec.graph.latest.get(storage_of(t), 0) for _, t in rec.inputs.tensors())
