@@ -6,13 +6,14 @@
 __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'DISTANCES', 'RANGES', 'FEWER', 'SMALLEST', 'PRECISION',
            'N_TEST', 'FULL_EFFORT', 'QUICK_EFFORT', 'AT_ONCE', 'PASSING', 'WORKING', 'OUTPUT_COPIES', 'LOOK_COPIES',
            'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'GROWN',
-           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'TOO_FAR', 'FORGOTTEN', 'FAULTS', 'BACK', 'LARGE', 'CURES', 'LOOKS',
-           'HOPELESS', 'UNSCALED', 'FAR', 'UNSEEN', 'SEVERAL', 'ENDS', 'COARSE', 'ODDS', 'relative_gradients', 'state',
-           'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial', 'drawn_targets', 'Effort', 'kept_of_one',
-           'looks_at', 'Cost', 'cost_of', 'measurements', 'features', 'chance', 'log_chi', 'discriminative_gradients',
-           'decades_off', 'odds_by_depth', 'depth_of', 'Timing', 'reaching', 'gradient_error', 'timing_features',
-           'ever_features', 'timing_for', 'Cause', 'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure',
-           'Verdict', 'network_of', 'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
+           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'TOO_FAR', 'FORGOTTEN', 'STUCK', 'FAULTS', 'BACK', 'LARGE',
+           'UNRELATED', 'CURES', 'LOOKS', 'SEVERAL', 'LATE', 'UNSURE', 'KEPT', 'ENDS', 'NONE_TRAINED', 'HALF_TRAINED',
+           'LIMITS', 'COARSE', 'ODDS', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading', 'copy_of',
+           'Batches', 'trial', 'drawn_targets', 'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements',
+           'features', 'chance', 'log_chi', 'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of',
+           'Timing', 'reaching', 'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause',
+           'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'Limit', 'network_of',
+           'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
 import copy, inspect, itertools, math, time, warnings
@@ -29,6 +30,7 @@ import torch.nn.functional as F
 import xarray as xr
 from fastcore.basics import patch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from .cascade import COMPOSED, Cascade, device_of, on_device
 from .entropy import SCORES
@@ -430,7 +432,8 @@ def _about(net, z, numbers):
             "columns_apart": _columns_apart(numbers),
             "outputs": z[:1].numel(), # numbers for an input
             "same_units": ", ".join(n for n, p in net.named_parameters() if p.ndim > 1 and _same_units(p)),
-            "input_scale": square**.5, "input_spread": spread**.5}
+            "input_scale": square**.5, "input_spread": spread**.5,
+            "batch_norm": int(any(isinstance(m, _NormBase) for m in net.modules()))} # it takes away what inputs share
 
 # losses of a distance between outputs and targets, under which an output has to have the size of its target
 DISTANCES = ("mean squared error", "mse_loss", "MSELoss", "l1_loss", "L1Loss", "smooth_l1_loss", "SmoothL1Loss",
@@ -724,6 +727,7 @@ def measurements(
     about |= _ending_of(net, out, look, loss)
     if recipe and about["same_units"]: # do they stay the same?
         about["bottleneck"], about["passes"] = _still_agreeing(net, learn, test, loss, recipe, names, rows)
+    about["looked_up"] = int(any(p.table for p in trace.origin.parts))
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
                            loss=loss.name, overflows=overflows, memory=_memory(net, test[:FEWEST]), **about,
                            seconds=time.perf_counter() - start)
@@ -1011,7 +1015,10 @@ def _targets_unscaled(ev):
     if "target_scale" not in ev.attrs: return False
     return not (ev.target_scale < 30 and .03 < ev.target_spread and ev.target_scale < 30*ev.target_spread)
 
-FORGOTTEN = 1e-6 # share of the gradient that falls on the first half of the steps
+def _nothing_left(ev): return not float(ev.explained_variance[-1]) > .005
+
+FORGOTTEN = 1e-6, 1e-3 # share of the gradient that falls on the first half of steps; where nothing of the input is left
+STUCK = .05 # alignment after `LATE` steps that is hardly more than chance
 
 FAULTS = {"softmax twice": Fault(lambda ev: ev.attrs.get("twice") == "softmax twice", always=True),
           "sigmoid twice": Fault(lambda ev: ev.attrs.get("twice") == "sigmoid twice", always=True),
@@ -1020,15 +1027,16 @@ FAULTS = {"softmax twice": Fault(lambda ev: ev.attrs.get("twice") == "softmax tw
                                                                     or not float(ev.explained_variance[-1]) > .05)),
           "inputs nearly equal": Fault(lambda ev: ev.input_spread < .02*ev.input_scale),
           "a column unscaled": Fault(_apart, always=True),
-          "inputs unscaled": Fault(lambda ev: not .003 < ev.input_scale < 30),
+          "inputs unscaled": Fault(lambda ev: not (.003 < ev.input_scale < 30 or ev.attrs.get("looked_up"))),
           "targets unscaled": Fault(_targets_unscaled),
-          "forgets its first steps": Fault(lambda ev: ev.attrs.get("memory", 1) < FORGOTTEN)}
-BACK, LARGE = "gradient lost on the way back", "outputs too large"
+          "forgets its first steps": Fault(lambda ev: ev.attrs.get("memory", 1) < FORGOTTEN[_nothing_left(ev)]),
+          "saturated": Fault(lambda ev: float(ev.saturated[-1]) > .9 and ev.alignment.max() < .2)}
+BACK, LARGE, UNRELATED = "gradient lost on the way back", "outputs too large", "targets unrelated"
 
 def cause_of(
     ev:xr.Dataset, # from `measurements`
     trains:bool, # whether the network is expected to train
-) -> str|None: # a name from `FAULTS` or `CAUSES`, or `BACK` or `LARGE`; None where none is found
+) -> str|None: # a name from `FAULTS` or `CAUSES`, `BACK`, `LARGE` or `UNRELATED`; None where none is found
     "The first fault that shows"
     for name, fault in FAULTS.items():
         if (fault.always or not trains) and fault.shows(ev): return name
@@ -1038,7 +1046,8 @@ def cause_of(
     if ev.attrs.get("overflows"): return "number format" # in training
     if layer: return how
     if _vanished(ev): return BACK
-    return LARGE if ev.attrs.get("start_excess", 0) > math.log(10) else None
+    if ev.attrs.get("start_excess", 0) > math.log(10): return LARGE
+    return UNRELATED if ev.attrs.get("late", 1) < STUCK else None
 
 # %% ../nbs/13_verdict.ipynb #699b5601
 def chi_of(
@@ -1169,16 +1178,13 @@ def _changes(net, x, look, verdict):
     return tuple(sorted(proven, key=lambda change: -change[1])), tuple(refuted)
 
 # %% ../nbs/13_verdict.ipynb #b3f1617f
-# probability that a network of some kinds trains, and standard deviation of its log-odds. None of 11 networks that are
-# `blind`, 11 `narrow` and 21 `far` ones did: 11 make it a draw from Beta(½, 11½) (Jeffreys). Of 21 with inputs of
-# 100,000 about half did by SGD, whatever their trials said (and by AdamW three of 11)
-HOPELESS, UNSCALED = (.04, 1.), (.48, .45)
-FAR, UNSEEN = 3000., 1e4 # sizes of targets and of inputs from which on these hold
 SEVERAL = 10 # numbers in an output that one number of each input was seen not to be enough for
+LATE, UNSURE, KEPT = 64, .1, .1 # steps of a second trial, and the alignment and explained variance that lead to one
 
 ENDS = {"softmax twice": "leave out the softmax at the end: the loss has one",
         "sigmoid twice": "leave out the sigmoid at the end: the loss has one",
-        "targets out of reach": "leave out the {} at the end, or bring the targets into its range"}
+        "targets out of reach": "leave out the {} at the end, or bring the targets into its range",
+        UNRELATED: "see that each input has its own targets; a rule that is hard to find takes longer"}
 
 class Verdict:
     "The verdict on a network, and why; `measurements` is the dataset it rests on, along `repeat`"
@@ -1221,19 +1227,68 @@ class Verdict:
         return about.get("passes") == 1 and about["outputs"] >= SEVERAL
 
     @property
-    def far(self) -> bool:
-        "Targets are so large that no learning rate of the recipe reaches them without breaking the layers before"
-        return self.measurements.attrs.get("target_scale", 0) > FAR
-
-    @property
-    def most(self) -> tuple:
-        "Probability that networks of its kind train, and deviation of its log-odds, where a trial says little of it"
-        if self.blind or self.narrow or self.far: return HOPELESS
-        return UNSCALED if self.measurements.attrs.get("input_scale", 1) > UNSEEN else (1., 0.)
+    def unsure(self) -> bool:
+        "It is expected to train, the signal is kept, and other inputs' outputs have hardly moved to their targets"
+        ev = self.measurements
+        if not self.timing or self.probability < .5 or "late" in ev.attrs or ev.effort != FULL_EFFORT.name: return False
+        return bool(ev.explained_variance[:, -1].mean() > KEPT and ev.alignment[:, self.best].mean() < UNSURE)
 
     def _within(self, n):
         "The probability of having trained after n steps, for each learning rate"
         return self.ever*chance((math.log(n) - self.log_steps)/self.timing.spread)
+
+# %% ../nbs/13_verdict.ipynb #362caddf
+class Limit(NamedTuple):
+    "A kind of start of which a trial says little"
+    holds:Callable # verdict → whether it is of that kind
+    most:tuple # probability that such a network trains, and standard deviation of its log-odds
+
+NONE_TRAINED, HALF_TRAINED = (.04, 1.), (.48, .45)
+
+def _by_signs(v): return v.timing.recipe is ADAMW # whose steps are as large for small gradients
+
+def _about_inputs(holds):
+    "Whether (scale, share that differs, batch norm, by signs) hold; never for inputs that the network itself looks up"
+    def f(v:"Verdict") -> bool:
+        about = v.measurements.attrs
+        if about.get("looked_up", 1): return False
+        scale = about["input_scale"]
+        return holds(scale, about["input_spread"]/max(scale, 1e-30), about["batch_norm"], _by_signs(v))
+    return f
+
+def _saturated(v, share):
+    "Whether the last layer is, and outputs have not moved far in the trials: units that are binary on purpose learn"
+    ev = v.measurements
+    return bool(ev.saturated.isel(layer=-1).mean() > share and ev.alignment.mean("repeat").max() < .2)
+
+LIMITS = {
+    "nothing comes back": Limit(lambda v: v.blind, NONE_TRAINED), # none of 11 trained
+    "units stay alike": Limit(lambda v: v.narrow, NONE_TRAINED), # none of 11 starts
+    # none of 28 with targets × 10,000; × 1,000 one of nine by SGD
+    "targets are large": Limit(lambda v: v.measurements.attrs.get("target_scale", 0) > (3000 if _by_signs(v) else 800),
+                               NONE_TRAINED),
+    "outputs do not move": Limit(lambda v: v.measurements.attrs.get("late", 1) < STUCK, NONE_TRAINED), # see there
+    # one of 23 by SGD, none of 23 by AdamW; batch norm takes away what inputs share, down to the first number
+    "inputs are nearly equal": Limit(_about_inputs(lambda scale, share, norm, signs: share < (.002 if norm else .02)),
+                                     NONE_TRAINED),
+    # none of 18 by SGD without batch norm; by AdamW four of 10
+    "inputs are small": Limit(_about_inputs(lambda scale, share, norm, signs: scale < .003 and not norm and not signs),
+                              NONE_TRAINED),
+    "inputs are tiny": Limit(_about_inputs(lambda scale, share, norm, signs: scale < 2e-4 and signs), HALF_TRAINED),
+    # of 21 with inputs of 100,000 about half by SGD, whatever their trials said, and three of 11 by AdamW
+    "inputs are large": Limit(_about_inputs(lambda scale, share, norm, signs: scale > 1e4), HALF_TRAINED),
+    "saturated": Limit(lambda v: _saturated(v, .96), NONE_TRAINED), # none of 16 trainings
+    "nearly saturated": Limit(lambda v: _saturated(v, .9), HALF_TRAINED)} # three of 8
+
+@patch(as_prop=True)
+def limit(self:Verdict) -> str|None:
+    "Of the kinds in `LIMITS` that it is of, the one that trains least"
+    return min((k for k, limit in LIMITS.items() if limit.holds(self)), key=lambda k: LIMITS[k].most[0], default=None)
+
+@patch(as_prop=True)
+def most(self:Verdict) -> tuple:
+    "Probability that networks of its kind train, and deviation of its log-odds; (1, 0) where it is of no such kind"
+    return LIMITS[self.limit].most if self.limit else (1., 0.)
 
 # %% ../nbs/13_verdict.ipynb #verd1ct2
 @patch
@@ -1477,7 +1532,8 @@ def diagnose(
     if len(x) < 2*effort.n_test:
         raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*effort.n_test}, better {n}")
     def enough(ev:xr.Dataset) -> bool: return Verdict(ev.expand_dims("repeat"), recipe).probability >= .5
-    def looked_at(net:nn.Module, x:Inputs, i:int, lrs:tuple=(), targets:Callable|None=None) -> xr.Dataset:
+    def looked_at(net:nn.Module, x:Inputs, i:int, lrs:tuple=(), targets:Callable|None=None,
+                  effort:Effort=effort) -> xr.Dataset:
         "By some learning rates of the recipe, or from the largest down until one is enough"
         at = torch.randperm(len(x), device="cpu", generator=torch.Generator().manual_seed(i))[:n]
         return measurements(net, x[at], rows_of(targets(y) if targets else y, at, len(x)), loss,
@@ -1489,6 +1545,10 @@ def diagnose(
     verdict = verdict_by(tuple(recipe.lrs)*every_rate)
     if verdict.probability < .5 and verdict.measurements.sizes["lr"] < len(recipe.lrs): # the first look was luckier
         verdict = verdict_by(tuple(recipe.lrs))
+    if verdict.unsure: # a longer trial
+        late = looked_at(made[0], x, 0, (verdict.lr,), effort=effort._replace(trial=LATE)).alignment.item()
+        late = math.nan if late == LOST_READING[1] else late # a loss that is not finite is another matter
+        verdict = Verdict(verdict.measurements.assign_attrs(late=late), recipe)
     if quick and verdict.timing and verdict.blind and verdict.measurements.alignment.any():
         raise BadInput(f"nothing comes back from any layer to decoders of {n_train} inputs, and {effort.trial} steps "
                        f"moved no output towards its target: too little to tell by, leave out quick=True")
