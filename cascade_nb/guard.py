@@ -9,7 +9,7 @@ __all__ = ['SPOKEN', 'WRAPPERS', 'UNREADABLE', 'ABANDONED', 'BadInput', 'Argumen
            'hooked', 'unwrapped', 'check_readable', 'memory', 'free_memory', 'check_room', 'whole_file', 'Late']
 
 # %% ../nbs/00_guard.ipynb #7d3c1b06
-import glob, inspect, os, reprlib, sys, time
+import glob, inspect, os, random, reprlib, sys, time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from importlib import import_module
@@ -310,13 +310,17 @@ def _restore(buffers):
 def randomness_kept(
     net:nn.Module, # any network
 ) -> Iterator[None]:
-    "The random numbers of the CPU and of the network's devices are as they were afterwards"
+    "The random numbers of the CPU, of the network's devices, of Python and of NumPy are as they were afterwards"
+    drawn, by_numpy = random.getstate(), np.random.get_state()
     devices = {p.device for p in net.parameters() if p.device.type != "cpu"
                and hasattr(getattr(torch, p.device.type, None), "get_rng_state")}
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng([]))
         for d in devices: stack.enter_context(torch.random.fork_rng([d], device_type=d.type))
-        yield
+        try: yield
+        finally:
+            random.setstate(drawn)
+            np.random.set_state(by_numpy)
 
 @contextmanager
 def untouched(

@@ -122,7 +122,7 @@ def chosen_loss(
         classes = y.is_floating_point() and z.ndim == 2 and y.ndim == 1 and bool((y == y.round()).all())
         raise _unplain(z, y, ", unless the targets are classes, which are y.long()"*classes)
     rows_of_one = lambda: torch.allclose(y.sum(1).float(), torch.ones(len(y)).to(y.device))
-    if numbers and z.ndim == 2 and z.shape[1] > 1 and y.min() >= 0 and rows_of_one():
+    if z.ndim == 2 and z.shape[1] > 1 and y.min() >= 0 and rows_of_one():
         return Loss("cross-entropy with soft targets", _soft)
     if bool(((y == 0) | (y == 1)).all()):
         return Loss("binary cross-entropy with logits", _alike(F.binary_cross_entropy_with_logits))
