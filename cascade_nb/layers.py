@@ -65,7 +65,7 @@ SKIPPED = 2 # weights on the way around which a skip leads, at least
 BESIDE = "some of the signal passes beside it"
 
 def _weights_to(edges, weighted, sink):
-    "For each value, the most weights on a way to `sink`"
+    "For each value, the most operators with weights on a way to `sink`"
     most = {sink: 0}
     for u, w in sorted(edges, key=lambda e: -e[1]):
         if w in most: most[u] = max(most.get(u, 0), most[w] + (w in weighted))
