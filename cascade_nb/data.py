@@ -615,6 +615,8 @@ def _check_iterable(x):
     if isinstance(x, list): _refuse_samples(x)
     if isinstance(x, (str, Path)):
         raise BadInput(f"inputs are the text {str(x)!r}: give tensors, such as load_dataset({str(x)!r}) gives them")
+    if hasattr(x, "to_numpy"):
+        raise BadInput(f"inputs are a {type(x).__name__}: give torch.tensor(x.to_numpy(), dtype=torch.float32)")
     if isinstance(x, np.ndarray):
         raise BadInput("inputs are a numpy array: give torch.from_numpy(x), as the network takes it")
     if not hasattr(x, "__iter__"):
@@ -646,6 +648,8 @@ def input_batches(
     _check_iterable(x)
     for batch in x:
         inputs, targets = (batch, None) if type(x) is tuple else split_targets(batch, net)
+        if isinstance(targets, (int, float)) or isinstance(targets, Tensor) and not targets.ndim:
+            raise BadInput(f"a {type(x).__name__} of single samples: give a DataLoader of it, with batch_size=64")
         yield inputs_of(inputs, net), targets
 
 # %% ../nbs/01_data.ipynb #c52e9b70

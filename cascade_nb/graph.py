@@ -316,12 +316,19 @@ ALONG = (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d, nn.InstanceNorm1d, _MaxP
 def _channels_first(m, t): return t.ndim == 3 and isinstance(m, ALONG)
 
 # %% ../nbs/04_graph.ipynb #d45d8eeb
+def _other_type(rec):
+    "What to do where inputs are numbers of another type than the weights; '' where they are not"
+    own = next((p.dtype for p in rec.net.parameters() if p.is_floating_point()), None)
+    odd = [(k, t.dtype) for k, t in rec.inputs.tensors() if own and t.dtype not in (own, torch.bool, torch.int64)]
+    say = lambda kind: str(kind).removeprefix("torch.")
+    return f"{odd[0][0]} is {say(odd[0][1])} and the weights are {say(own)}, give it .to({own})" if odd else ""
+
 def _failed(rec, e):
     "The error of a pass that stopped, with the layer where it stopped"
     where = f"layer {rec.stack[-1].name!r}" if len(rec.stack) > 1 else "the network"
     shapes = ", ".join(f"{k} {tuple(t.shape[1:])}" for k, t in rec.inputs.tensors())
-    return BadInput(f"{where} failed on inputs of shape {shapes}: {e}: see that the network runs on these inputs, "
-                    f"on a device that this machine has")
+    advice = _other_type(rec) or "see that the network runs on these inputs, on a device that this machine has"
+    return BadInput(f"{where} failed on inputs of shape {shapes}: {e}: {advice}")
 
 def main_output(
     out:object, # what a network returns

@@ -260,6 +260,14 @@ def _seed_devices(weights, seed):
         (getattr(its, "manual_seed_all", None) or its.manual_seed)(seed)
 
 # %% ../nbs/13_verdict.ipynb #dad630ad
+def _in_training(net, x):
+    "What the network returns in training mode, or `BadInput` where it fails there alone"
+    try: return x.call(net)
+    except (torch.OutOfMemoryError, BadInput): raise
+    except Exception as e: # whatever a stranger's network raises
+        raise BadInput(f"the network runs in evaluation mode and fails in training mode: {e}. If it wants its targets "
+                       f"as an argument, give them with the inputs, and a loss of what it returns") from e
+
 def _trained(net, learn, loss, recipe, lr, rows, steps):
     "A copy of the network after a few training steps; None where the loss was not finite"
     net, rng = copy_of(net), torch.Generator().manual_seed(1)
@@ -272,7 +280,7 @@ def _trained(net, learn, loss, recipe, lr, rows, steps):
             i = torch.randint(len(learn.x), (min(recipe.batch, len(learn.x)),), device="cpu", generator=rng)
             opt.zero_grad()
             for part in (i[p] for p in _passes(len(i), rows)):
-                value = loss.measure(learn.x[part].call(net), rows_of(learn.y, part, len(learn.x)))
+                value = loss.measure(_in_training(net, learn.x[part]), rows_of(learn.y, part, len(learn.x)))
                 if not value.isfinite(): return None
                 (value*(len(part)/len(i))).backward(inputs=learnt)
             opt.step()
@@ -1518,6 +1526,16 @@ def _check_labels(net, x, y, loss):
     except Exception: return # not a network for two inputs, or one that fails, which is said where it is traced
     _loss_for(net, out, x, rows_of(y, at, len(y)).to(device_of(net)), loss, False)
 
+def _check_joined(net, x):
+    "Raise where a network fails on a few of its inputs, and one of its tensors joins them, as the edges of a graph do"
+    joins = [k for k, t in x.tensors() if t.ndim == 2 and (t.shape[0] == t.shape[1] == len(x) or
+                                                           len(t) == 2 and not t.is_floating_point())]
+    if not joins or len(x.tensors()) < 2: return
+    try: _looked_at(net, on_device(x[:2], net))
+    except Exception as e:
+        raise BadInput(f"{joins[0]} joins the inputs, and a verdict takes a few of them at a time: give a batch of "
+                       f"graphs of equal size, or features that are already joined") from e
+
 def _networks_of(net, repeats):
     "One network for each repeat, of the same modules"
     made = [network_of(net, seed) for seed in range(repeats)]
@@ -1558,6 +1576,7 @@ def diagnose(
     if loss is None:
         for t in tensors_in(y):
             if t.is_floating_point(): check_finite(t, "targets")
+    _check_joined(made[0], x)
     _check_labels(made[0], x, y, loss)
     if len(x) < 2*effort.n_test:
         raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*effort.n_test}, better {n}")
