@@ -40,7 +40,7 @@ from .engine.memory import FEWEST, STACK_BYTES, bytes_kept, rows_within
 from .graph import main_output, record
 from .guard import (BadInput, Builder, Count, Late, Natural, Positive, check_readable, checked,
                               free_memory, hooked, randomness_kept, tensors_in, untouched, unwrapped)
-from .layers import HookReader, check_tensor, trace_layers
+from .layers import BESIDE, HookReader, check_tensor, trace_layers
 from .nets import init_normal_
 from .store import Column
 from .training import (ADAMW, SGD, Loss, Recipe, best_constant, chosen_loss, given_loss, outputs_of,
@@ -746,6 +746,7 @@ def measurements(
     drops = [m.p for m in ran if isinstance(m, nn.modules.dropout._DropoutNd)]
     about["drops"] = max(drops, default=0.)
     about["detached"] = ", ".join(_detached(net, ran, grads))
+    about["beside"] = int(all(BESIDE in r["note"] for r in trace.rows if r["layer"])) # no layer holds all of the signal
     about["looked_up"] = int(any(p.table for p in trace.origin.parts))
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
                            loss=loss.name, overflows=overflows, memory=_memory(net, test[:FEWEST]), **about,
@@ -1451,7 +1452,8 @@ def __repr__(self:Verdict) -> str:
     ev, L, (layer, how), (lo, hi) = self.each[0], self.each[0].sizes["layer"], self.lost, self.interval
     chi, reached, cut = chi_of(ev), reaching(ev), ev.attrs.get("detached", "").split(", ")
     where = f"at layer {layer} ({ev.name.values[layer-1]}): {how}" if layer else "nowhere: it reaches the last layer"
-    if layer and self.probability >= .5: where += "; training is expected to bring it back"
+    if ev.attrs.get("beside"): where += "; some passes beside all layers that were read"
+    elif layer and self.probability >= .5: where += "; training is expected to bring it back"
     name = next((k for known in (TIMINGS, QUICK_TIMINGS) for k, t in known.items() if t is self.timing), "")
     trains = (f"with probability {self.probability:.2f} ({lo:.2f} to {hi:.2f}) within {self.budget:,} steps of {name}"
               if name else "not calibrated: no training by this recipe was measured, so there is no probability")
