@@ -509,8 +509,9 @@ def takes_whole(
     "Whether a network of one argument takes all of `x` as that one; it is run on two inputs"
     sig = signature_of(net)
     if type(x) not in (tuple, list) or len(x) < 2 or len(sig.names) != 1 or sig.any_args: return False
+    p = next(net.parameters(), torch.zeros(0))
     try:
-        with untouched(net), torch.no_grad(): Inputs((x,))[:2].call(net)
+        with untouched(net), torch.no_grad(): Inputs((x,))[:2].to(p.device).call(net)
     except Exception: return False # whatever a stranger's network raises
     return True
 
@@ -582,9 +583,9 @@ def _several_batches(x, net):
     "Whether a tuple is batches, as `Tensor.split` gives them, since `net` does not take that many arguments"
     sig = signature_of(net)
     if type(x) is not tuple or sig.any_args or len(x) <= len(sig.names): return False
+    if takes_whole(net, x): return False
     tensors = [o for o in x if isinstance(o, Tensor)]
     if len(tensors) == len(x) and len({(o.shape[1:], o.dtype) for o in tensors}) == 1: return True
-    if takes_whole(net, x): return False
     raise BadInput(f"a tuple of {len(x)}, and {type(unwrapped(net)).__name__} takes {len(sig.names)} "
                    f"input{'s'*(len(sig.names) != 1)}: "
                    "give the inputs alone, without targets")
@@ -648,8 +649,6 @@ def input_batches(
     _check_iterable(x)
     for batch in x:
         inputs, targets = (batch, None) if type(x) is tuple else split_targets(batch, net)
-        if isinstance(targets, (int, float)) or isinstance(targets, Tensor) and not targets.ndim:
-            raise BadInput(f"a {type(x).__name__} of single samples: give a DataLoader of it, with batch_size=64")
         yield inputs_of(inputs, net), targets
 
 # %% ../nbs/01_data.ipynb #c52e9b70
@@ -687,16 +686,18 @@ def gathered(
         data, y = data
     found, targets, rows = [], [], 0
     for inputs, t in input_batches(data, net, size=2**62 if is_whole(data) else 2048):
+        if isinstance(t, (int, float)) or isinstance(t, Tensor) and not t.ndim:
+            raise BadInput(f"a {type(data).__name__} of single samples: give a DataLoader of it, with batch_size=64")
         found.append(inputs)
         targets.append(t)
         if (rows := rows + len(inputs)) >= n: break
     if not found: raise BadInput("no inputs: the iterable is empty")
     if y is not None and not tensors_in(y):
         raise BadInput(f"targets are a {type(y).__name__}: give a tensor, with a row for each input")
-    if isinstance(y, Tensor) and y.ndim and len(found) == 1 and len(y) != len(found[0]):
+    if isinstance(y, Tensor) and y.ndim and (len(y) < rows or len(found) == 1 and len(y) != rows):
         hint = ", with the batch as the inputs' first dimension"*any(
             t.ndim > 1 and t.shape[1] == len(y) for _, t in found[0].tensors())
-        raise BadInput(f"{len(y)} targets for {len(found[0])} inputs: give one for each{hint}")
+        raise BadInput(f"{len(y)} targets for {rows} inputs: give one for each{hint}")
     if isinstance(y, list): _check_listed(y, len(found[0]))
     if y is None and targets[0] is not None: y = _joined_targets(targets, [len(b) for b in found])
     return joined(found), y

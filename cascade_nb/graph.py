@@ -316,10 +316,11 @@ ALONG = (nn.Conv1d, nn.ConvTranspose1d, nn.BatchNorm1d, nn.InstanceNorm1d, _MaxP
 def _channels_first(m, t): return t.ndim == 3 and isinstance(m, ALONG)
 
 # %% ../nbs/04_graph.ipynb #d45d8eeb
-def _other_type(rec):
+def _other_type(rec, e):
     "What to do where inputs are numbers of another type than the weights; '' where they are not"
     own = next((p.dtype for p in rec.net.parameters() if p.is_floating_point()), None)
-    odd = [(k, t.dtype) for k, t in rec.inputs.tensors() if own and t.dtype not in (own, torch.bool, torch.int64)]
+    typed = "type" in str(e) # integers may be ids, and then something else is wrong with them
+    odd = [(k, t.dtype) for k, t in rec.inputs.tensors() if own and typed and t.dtype not in (own, torch.bool)]
     say = lambda kind: str(kind).removeprefix("torch.")
     return f"{odd[0][0]} is {say(odd[0][1])} and the weights are {say(own)}, give it .to({own})" if odd else ""
 
@@ -327,7 +328,7 @@ def _failed(rec, e):
     "The error of a pass that stopped, with the layer where it stopped"
     where = f"layer {rec.stack[-1].name!r}" if len(rec.stack) > 1 else "the network"
     shapes = ", ".join(f"{k} {tuple(t.shape[1:])}" for k, t in rec.inputs.tensors())
-    advice = _other_type(rec) or "see that the network runs on these inputs, on a device that this machine has"
+    advice = _other_type(rec, e) or "see that the network runs on these inputs, on a device that this machine has"
     return BadInput(f"{where} failed on inputs of shape {shapes}: {e}: {advice}")
 
 def main_output(

@@ -541,7 +541,9 @@ def _with_one_batch(net, inputs, train, gates, rec, found):
     rec.batch = {} # which dimension it is, where the first record leaves that open
     if not any(o and o.shape.count(rec.rows) > 1 for _, o, _ in found) or len(inputs) < 3 or rec.rows != 2: return found
     other = record(net, inputs[:3].map(lambda t: t.detach().clone()), train, gates)
-    shapes = {_key(o): o.shape for v in other.path for o in [*_made_sites(other, v), *sites_of(other, v)]}
+    shapes = {_key(o): o.shape for o in other.sites}
+    if any(o and o.name.startswith("(") for _, o, _ in found):
+        shapes |= {_key(o): o.shape for v in other.path for o in _made_sites(other, v)}
     grown = {_key(o): [i for i, (a, b) in enumerate(zip(o.shape, shapes.get(_key(o), o.shape))) if a != b]
              for _, o, _ in found if o}
     rec.batch = {k: dims[0] for k, dims in grown.items() if len(dims) == 1}

@@ -37,7 +37,7 @@ from .entropy import SCORES
 from .data import Data, Inputs, check_finite, gathered, inputs_of, rows_of
 from .entropy import cutoff
 from .engine.memory import FEWEST, STACK_BYTES, bytes_kept, rows_within
-from .graph import main_output, record
+from .graph import main_output, record, steering
 from .guard import (BadInput, Builder, Count, Late, Natural, Positive, check_readable, checked,
                               free_memory, hooked, randomness_kept, tensors_in, untouched, unwrapped)
 from .layers import BESIDE, HookReader, check_tensor, trace_layers
@@ -79,7 +79,7 @@ def _detached(net, ran, reached):
     "Names of the weights of modules that ran which no gradient reaches, as where what they compute is detached"
     names = {p: n for n, p in net.named_parameters()}
     own = [p for m in net.modules() if m in ran for p in m.parameters(recurse=False) if p.ndim > 1 and p.requires_grad]
-    return [names[p] for p in own if names[p] not in reached]
+    return [n for n in dict.fromkeys(names[p] for p in own) if n not in reached] # tied weights stand in several modules
 
 def _backward(value, weights):
     "Gradients of a loss, None where a weight is not used"
@@ -260,11 +260,12 @@ def _seed_devices(weights, seed):
         (getattr(its, "manual_seed_all", None) or its.manual_seed)(seed)
 
 # %% ../nbs/13_verdict.ipynb #dad630ad
-def _in_training(net, x):
-    "What the network returns in training mode, or `BadInput` where it fails there alone"
+def _in_training(net, x, step):
+    "What the network returns in training mode; None where it fails after some steps, `BadInput` before any"
     try: return x.call(net)
     except (torch.OutOfMemoryError, BadInput): raise
-    except Exception as e: # whatever a stranger's network raises
+    except Exception as e: # whatever a stranger's network raises, such as about values that are not finite
+        if step: return None
         raise BadInput(f"the network runs in evaluation mode and fails in training mode: {e}. If it wants its targets "
                        f"as an argument, give them with the inputs, and a loss of what it returns") from e
 
@@ -276,11 +277,12 @@ def _trained(net, learn, loss, recipe, lr, rows, steps):
     with randomness_kept(net), torch.enable_grad():
         _seed_devices(learnt, 1)
         net.train()
-        for _ in range(steps):
+        for step in range(steps):
             i = torch.randint(len(learn.x), (min(recipe.batch, len(learn.x)),), device="cpu", generator=rng)
             opt.zero_grad()
             for part in (i[p] for p in _passes(len(i), rows)):
-                value = loss.measure(_in_training(net, learn.x[part]), rows_of(learn.y, part, len(learn.x)))
+                if (out := _in_training(net, learn.x[part], step)) is None: return None
+                value = loss.measure(out, rows_of(learn.y, part, len(learn.x)))
                 if not value.isfinite(): return None
                 (value*(len(part)/len(i))).backward(inputs=learnt)
             opt.step()
@@ -301,7 +303,9 @@ def trial(
     "What a few training steps do to inputs that they were not taken on"
     trained = _trained(net, learn, loss, recipe, lr, rows, steps)
     if trained is None: return LOST_READING
-    out = _looked_at(trained, look.x, rows)
+    try: out = _looked_at(trained, look.x, rows)
+    except (torch.OutOfMemoryError, BadInput): raise
+    except Exception: return LOST_READING # a network may check its own values
     z = _floating(out)[pull.index] if pull.index else outputs_of(out)
     return reading(z.detach(), loss.measure(out, look.y).item(), pull)
 
@@ -669,6 +673,11 @@ def _cost(net, x, trace, recipe, n, max_memory, n_test):
                    f"for copies of the weights), and {there}: give a smaller n_train, smaller inputs, or more memory")
 
 # %% ../nbs/13_verdict.ipynb #w1thlay1
+def _matrices(net):
+    "Modules that multiply by a matrix of their own"
+    kinds = nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase
+    return [m for m in net.modules() if isinstance(m, kinds) and not nn.utils.parametrize.is_parametrized(m)]
+
 def _with_layers(prof, names, states, grads):
     "A profile, with what layers are like as far as the network is finite, and with gradients by weight"
     ds = prof.assign_coords(name=("layer", names), weight=list(grads))
@@ -711,9 +720,13 @@ def measurements(
     cost, n_fit = _cost(net, x, trace, recipe, n, max_memory, effort.n_test), n - effort.n_test
     rows, fit, test, seen = cost.rows, x[:n_fit], x[n_fit:], slice(n_fit, n_fit + cost.looks)
     y = None if y is None else Inputs((y,)).to(device_of(net)).map(Tensor.detach).args[0]
-    drawn, ran = y is None, set()
-    with hooked([(m, "output", lambda m, tensors: ran.add(m)) for m in net.modules()]):
-        out = _looked_at(net, x[seen], rows)
+    drawn, ran, first = y is None, set(), []
+    def arrives(m:nn.Module, tensors:list):
+        "What the first weights see, which a network may have scaled by itself"
+        if not first and tensors and tensors[0].is_floating_point() and tensors[0].ndim > 1:
+            first.append(_scale_and_spread(tensors[0].detach().flatten(1)))
+    hooks = [(m, "output", lambda m, tensors: ran.add(m)) for m in net.modules()]
+    with hooked(hooks + [(m, "input", arrives) for m in _matrices(net)]): out = _looked_at(net, x[seen], rows)
     if drawn: y = drawn_targets(outputs_of(out), numbers)
     _check_targets(y, loss)
     look = Batches(x[seen], rows_of(y, seen, n))
@@ -746,7 +759,11 @@ def measurements(
     drops = [m.p for m in ran if isinstance(m, nn.modules.dropout._DropoutNd)]
     about["drops"] = max(drops, default=0.)
     about["detached"] = ", ".join(_detached(net, ran, grads))
-    about["beside"] = int(all(BESIDE in r["note"] for r in trace.rows if r["layer"])) # no layer holds all of the signal
+    # no layer holds all of the signal, or another input goes its own way
+    aside = set(trace.gates) - set(steering(x, None))
+    about["beside"] = int(bool(aside) or all(BESIDE in r["note"] for r in trace.rows if r["layer"]))
+    for square, spread in first: about |= {"first_scale": square**.5, "first_spread": spread**.5}
+    about["output_scale"] = outputs_of(out).double().square().mean().sqrt().item()
     about["looked_up"] = int(any(p.table for p in trace.origin.parts))
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
                            loss=loss.name, overflows=overflows, memory=_memory(net, test[:FEWEST]), **about,
@@ -1035,6 +1052,10 @@ def _targets_unscaled(ev):
     if "target_scale" not in ev.attrs: return False
     return not (ev.target_scale < 30 and .03 < ev.target_spread and ev.target_scale < 30*ev.target_spread)
 
+def _first_sees(ev):
+    "Scale of what the first weights see, and how much of it differs between inputs"
+    return tuple(ev.attrs.get(f"first_{k}", ev.attrs[f"input_{k}"]) for k in ("scale", "spread"))
+
 DROPPED = .93 # share of the units that dropout takes away; with 0.9 networks still trained
 
 def _nothing_left(ev): return not float(ev.explained_variance[-1]) > .005
@@ -1047,13 +1068,13 @@ FAULTS = {"softmax twice": Fault(lambda ev: ev.attrs.get("twice") == "softmax tw
           "targets out of reach": Fault(lambda ev: ev.attrs.get("reach", 0) > TOO_FAR, always=True),
           "units all the same": Fault(lambda ev: ev.same_units and (ev.attrs.get("bottleneck")
                                                                     or not float(ev.explained_variance[-1]) > .05)),
-          "inputs nearly equal": Fault(lambda ev: ev.input_spread < .02*ev.input_scale),
+          "inputs nearly equal": Fault(lambda ev: _first_sees(ev)[1] < .02*_first_sees(ev)[0]),
           "a column unscaled": Fault(_apart, always=True),
-          "inputs unscaled": Fault(lambda ev: not (.003 < ev.input_scale < 30 or ev.attrs.get("looked_up"))),
+          "inputs unscaled": Fault(lambda ev: not (.003 < _first_sees(ev)[0] < 30 or ev.attrs.get("looked_up"))),
           "targets unscaled": Fault(_targets_unscaled),
           "forgets its first steps": Fault(lambda ev: ev.attrs.get("memory", 1) < FORGOTTEN[_nothing_left(ev)]),
           "drops too much": Fault(lambda ev: ev.attrs.get("drops", 0) > DROPPED),
-          "saturated": Fault(lambda ev: float(ev.saturated[-1]) > .9 and ev.alignment.max() < .2)}
+          "saturated": Fault(lambda ev: float(ev.saturated[-1]) > .9 and "alignment" in ev and ev.alignment.max() < .2)}
 BACK, LARGE, UNRELATED = "gradient lost on the way back", "outputs too large", "targets unrelated"
 
 def cause_of(
@@ -1097,11 +1118,6 @@ class Cure(NamedTuple):
     fits:Callable # (dataset, cause) → whether it is worth a try
     made:Callable # (copy of the network, inputs, dataset) → (network, inputs)
     targets:Callable|None=None # how targets are changed
-
-def _matrices(net):
-    "Modules that multiply by a matrix of their own"
-    kinds = nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase
-    return [m for m in net.modules() if isinstance(m, kinds) and not nn.utils.parametrize.is_parametrized(m)]
 
 # %% ../nbs/13_verdict.ipynb #4c9575ca
 @torch.no_grad()
@@ -1198,6 +1214,7 @@ LOOKS = 3 # changes that are tried at most
 def _changes(net, x, look, verdict):
     "Changes that make a copy train, with the probability after each, and those that do not"
     ev, cause, proven, refuted = verdict.each[0], verdict.cause, [], []
+    if "late" in ev.attrs: return (), () # eight steps were not enough to tell, so they prove no change
     fitting = [c for c in CURES if c.fits(ev, cause)] if _matrices(net) else []
     for cure in fitting[:LOOKS]:
         try: changed = look(*cure.made(copy_of(net), on_device(x, net), ev), 0, targets=cure.targets)
@@ -1230,7 +1247,8 @@ class Verdict:
         self._f, self._h = (np.stack([of(e) for e in self.each]) for of in (timing_features, ever_features))
         self.log_steps = self._f.mean(0) @ self.timing.coefficients # μ of each learning rate
         self.ever = chance(self._h.mean(0) @ self.timing.ever) # π of each learning rate
-        self.ever = np.minimum(self.ever, self.most[0]) # at most what `LIMITS` allows
+        self.bound = self.ever > self.most[0] # where `LIMITS` allows less
+        self.ever = np.minimum(self.ever, self.most[0])
         # outputs that are still the same for every input after the trial: no step will tell inputs apart
         nowhere = (measurements.alignment == 0).all("repeat") | (measurements.attrs.get("reach", 0) > TOO_FAR)
         self.ever = np.where(nowhere, 0., self.ever)
@@ -1260,7 +1278,12 @@ class Verdict:
     def unsure(self) -> bool:
         "It is expected to train, the signal is kept, and the alignment is below `UNSURE`"
         ev = self.measurements
-        if not self.timing or self.probability < .5 or "late" in ev.attrs or ev.effort != FULL_EFFORT.name: return False
+        about = ev.attrs
+        if not self.timing or self.probability < .5 or "late" in about: return False
+        # measured by full verdicts with ten outputs at most: more classes start more slowly; a rule that was drawn
+        # has its own inputs
+        if about.get("effort") != FULL_EFFORT.name or about.get("outputs", math.inf) > SEVERAL: return False
+        if "random rule" in about.get("loss", ""): return False
         return bool(ev.explained_variance[:, -1].mean() > KEPT and ev.alignment[:, self.best].mean() < UNSURE)
 
     def _within(self, n):
@@ -1283,11 +1306,13 @@ def _about_inputs(holds):
     def f(v:"Verdict") -> bool:
         about = v.measurements.attrs
         if about.get("looked_up", 1): return False
-        scale = about["input_scale"]
-        return holds(scale, about["input_spread"]/max(scale, 1e-30), about["batch_norm"], _by_signs(v))
+        scale, spread = _first_sees(v.measurements)
+        return holds(scale, spread/max(scale, 1e-30), about["batch_norm"], _by_signs(v))
     return f
 
-def _target_scale(v): return v.measurements.attrs.get("target_scale", 0)
+def _target_scale(v):
+    "Size of the targets beside that of the outputs, or beside 1 where outputs are smaller"
+    return v.measurements.attrs.get("target_scale", 0)/max(v.measurements.attrs.get("output_scale", 1), 1)
 
 def _slow(v): return bool(v.measurements.alignment.mean("repeat").max() < .2)
 
@@ -1354,7 +1379,7 @@ def odds(self:Verdict) -> tuple:
     "Log-odds that it trains within the budget, and their standard deviation; NaN where the recipe was not measured"
     if not self.timing: return math.nan, math.nan
     if not self.ever[self.best]: return math.log(1e-300), 0. # nothing leads from the inputs to the outputs
-    if self.most[1]: return float(np.log(self.probability/(1 - self.probability))), self.most[1]
+    if self.bound[self.best]: return float(np.log(self.probability/(1 - self.probability))), self.most[1]
     t, i, log_n = self.timing, self.best, math.log(self.budget)
     def both(f:np.ndarray, h:np.ndarray) -> tuple:
         "Log-odds for features, and how they change with μ and with the log-odds of π"
@@ -1530,13 +1555,15 @@ def _check_labels(net, x, y, loss):
 
 def _check_joined(net, x):
     "Raise where a network fails on a few of its inputs, and one of its tensors joins them, as the edges of a graph do"
-    joins = [k for k, t in x.tensors() if t.ndim == 2 and (t.shape[0] == t.shape[1] == len(x) or
-                                                           len(t) == 2 and not t.is_floating_point())]
-    if not joins or len(x.tensors()) < 2: return
-    try: _looked_at(net, on_device(x[:2], net))
+    square = [k for k, t in x.tensors() if t.ndim == 2 and t.shape[0] == t.shape[1] == len(x)]
+    pairs = [k for k, t in x.tensors() if t.ndim == 2 == len(t) < len(x) and t.dtype is torch.int64 and t.max() > 1]
+    if not square + pairs or len(x.tensors()) < 2: return
+    try:
+        if pairs and device_of(net).type != "cpu": raise IndexError # which an accelerator does not survive
+        _looked_at(net, on_device(x[:2], net))
     except Exception as e:
-        raise BadInput(f"{joins[0]} joins the inputs, and a verdict takes a few of them at a time: give a batch of "
-                       f"graphs of equal size, or features that are already joined") from e
+        raise BadInput(f"{(square + pairs)[0]} joins the inputs, and a verdict takes a few of them at a time: give a "
+                       f"batch of graphs of equal size, or features that are already joined") from e
 
 def _networks_of(net, repeats):
     "One network for each repeat, of the same modules"
