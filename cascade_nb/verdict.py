@@ -79,7 +79,8 @@ def _detached(net, ran, reached):
     "Names of the weights of modules that ran which no gradient reaches, as where what they compute is detached"
     names = {p: n for n, p in net.named_parameters()}
     own = [p for m in net.modules() if m in ran for p in m.parameters(recurse=False) if p.ndim > 1 and p.requires_grad]
-    return [n for n in dict.fromkeys(names[p] for p in own) if n not in reached] # tied weights stand in several modules
+    # tied weights stand in several modules
+    return [n for n in dict.fromkeys(names[p] for p in own) if n not in reached]
 
 def _backward(value, weights):
     "Gradients of a loss, None where a weight is not used"
