@@ -1277,7 +1277,7 @@ class Verdict:
 
     @property
     def unsure(self) -> bool:
-        "It is expected to train, the signal is kept, and the alignment is below `UNSURE`"
+        "It is expected to train, the signal is kept, and the alignment at each tried rate is below `UNSURE`"
         ev = self.measurements
         about = ev.attrs
         if not self.timing or self.probability < .5 or "late" in about: return False
@@ -1285,7 +1285,7 @@ class Verdict:
         # has its own inputs
         if about.get("effort") != FULL_EFFORT.name or about.get("outputs", math.inf) > SEVERAL: return False
         if "random rule" in about.get("loss", ""): return False
-        return bool(ev.explained_variance[:, -1].mean() > KEPT and ev.alignment[:, self.best].mean() < UNSURE)
+        return bool(ev.explained_variance[:, -1].mean() > KEPT and ev.alignment.mean("repeat").max() < UNSURE)
 
     def _within(self, n):
         "The probability of having trained after n steps, for each learning rate"
@@ -1624,6 +1624,7 @@ def diagnose(
     verdict = verdict_by(tuple(recipe.lrs)*every_rate)
     if verdict.probability < .5 and verdict.measurements.sizes["lr"] < len(recipe.lrs): # the first look was luckier
         verdict = verdict_by(tuple(recipe.lrs))
+    if verdict.unsure and verdict.measurements.sizes["lr"] < len(recipe.lrs): verdict = verdict_by(tuple(recipe.lrs))
     if verdict.unsure: # a longer trial
         late = looked_at(made[0], x, 0, (verdict.lr,), effort=effort._replace(trial=LATE)).alignment.item()
         late = math.nan if late == LOST_READING[1] else late # a loss that is not finite is another matter
