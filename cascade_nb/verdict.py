@@ -290,6 +290,7 @@ def _trained(net, learn, loss, recipe, lr, rows, steps):
     opt.zero_grad()
     return net
 
+# %% ../nbs/13_verdict.ipynb #f3918dc6
 def trial(
     net:nn.Module, # any network; a copy is trained
     learn:Batches, # to train on
@@ -451,8 +452,7 @@ def _about(net, z, numbers):
             "columns_apart": _columns_apart(numbers),
             "outputs": z[:1].numel(), # numbers for an input
             "same_units": ", ".join(n for n, p in net.named_parameters() if p.ndim > 1 and _same_units(p)),
-            "input_scale": square**.5, "input_spread": spread**.5,
-            "batch_norm": int(any(isinstance(m, _NormBase) for m in net.modules()))} # it takes away what inputs share
+            "input_scale": square**.5, "input_spread": spread**.5}
 
 # losses of a distance between outputs and targets, under which an output has to have the size of its target
 DISTANCES = ("mean squared error", "mse_loss", "MSELoss", "l1_loss", "L1Loss", "smooth_l1_loss", "SmoothL1Loss",
@@ -673,12 +673,34 @@ def _cost(net, x, trace, recipe, n, max_memory, n_test):
     raise BadInput(f"this verdict takes {fewer.memory:.2g} GB ({cost.inputs:.2g} for {n} inputs, {cost.weights:.2g} "
                    f"for copies of the weights), and {there}: give a smaller n_train, smaller inputs, or more memory")
 
-# %% ../nbs/13_verdict.ipynb #w1thlay1
+# %% ../nbs/13_verdict.ipynb #521adcb7
 def _matrices(net):
     "Modules that multiply by a matrix of their own"
     kinds = nn.Linear, nn.modules.conv._ConvNd, nn.RNNBase
     return [m for m in net.modules() if isinstance(m, kinds) and not nn.utils.parametrize.is_parametrized(m)]
 
+def _pass_of(net, x, rows):
+    "Outputs, the modules that ran, and scale and spread of what the first weights see: a network may scale its inputs"
+    ran, first = set(), {}
+    def arrives(m:nn.Module, tensors:list):
+        if first or not tensors or not tensors[0].is_floating_point() or tensors[0].ndim < 2: return
+        square, spread = _scale_and_spread(tensors[0].detach().flatten(1))
+        first.update(first_scale=square**.5, first_spread=spread**.5)
+    hooks = [(m, "output", lambda m, tensors: ran.add(m)) for m in net.modules()]
+    with hooked(hooks + [(m, "input", arrives) for m in _matrices(net)]): out = _looked_at(net, x, rows)
+    return out, ran, first
+
+def _about_pass(net, x, trace, out, ran, grads):
+    "What one pass says of the network as a whole, for the attributes"
+    aside = set(trace.gates) - set(steering(x)) # inputs that go a way of their own
+    return {"drops": max((m.p for m in ran if isinstance(m, nn.modules.dropout._DropoutNd)), default=0.),
+            "batch_norm": int(any(isinstance(m, _NormBase) for m in ran)), # it takes away what inputs share
+            "detached": ", ".join(_detached(net, ran, grads)),
+            "beside": int(bool(aside) or all(BESIDE in r["note"] for r in trace.rows if r["layer"])),
+            "output_scale": outputs_of(out).double().square().mean().sqrt().item(),
+            "looked_up": int(any(p.table for p in trace.origin.parts))}
+
+# %% ../nbs/13_verdict.ipynb #w1thlay1
 def _with_layers(prof, names, states, grads):
     "A profile, with what layers are like as far as the network is finite, and with gradients by weight"
     ds = prof.assign_coords(name=("layer", names), weight=list(grads))
@@ -721,13 +743,7 @@ def measurements(
     cost, n_fit = _cost(net, x, trace, recipe, n, max_memory, effort.n_test), n - effort.n_test
     rows, fit, test, seen = cost.rows, x[:n_fit], x[n_fit:], slice(n_fit, n_fit + cost.looks)
     y = None if y is None else Inputs((y,)).to(device_of(net)).map(Tensor.detach).args[0]
-    drawn, ran, first = y is None, set(), []
-    def arrives(m:nn.Module, tensors:list):
-        "What the first weights see, which a network may have scaled by itself"
-        if not first and tensors and tensors[0].is_floating_point() and tensors[0].ndim > 1:
-            first.append(_scale_and_spread(tensors[0].detach().flatten(1)))
-    hooks = [(m, "output", lambda m, tensors: ran.add(m)) for m in net.modules()]
-    with hooked(hooks + [(m, "input", arrives) for m in _matrices(net)]): out = _looked_at(net, x[seen], rows)
+    drawn, (out, ran, first) = y is None, _pass_of(net, x[seen], rows)
     if drawn: y = drawn_targets(outputs_of(out), numbers)
     _check_targets(y, loss)
     look = Batches(x[seen], rows_of(y, seen, n))
@@ -757,15 +773,7 @@ def measurements(
     about |= _ending_of(net, out, look, loss)
     if recipe and about["same_units"]: # do they stay the same?
         about["bottleneck"], about["passes"] = _still_agreeing(net, learn, test, loss, recipe, names, rows)
-    drops = [m.p for m in ran if isinstance(m, nn.modules.dropout._DropoutNd)]
-    about["drops"] = max(drops, default=0.)
-    about["detached"] = ", ".join(_detached(net, ran, grads))
-    # no layer holds all of the signal, or another input goes its own way
-    aside = set(trace.gates) - set(steering(x, None))
-    about["beside"] = int(bool(aside) or all(BESIDE in r["note"] for r in trace.rows if r["layer"]))
-    for square, spread in first: about |= {"first_scale": square**.5, "first_spread": spread**.5}
-    about["output_scale"] = outputs_of(out).double().square().mean().sqrt().item()
-    about["looked_up"] = int(any(p.table for p in trace.origin.parts))
+    about |= first | _about_pass(net, x, trace, out, ran, grads)
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
                            loss=loss.name, overflows=overflows, memory=_memory(net, test[:FEWEST]), **about,
                            seconds=time.perf_counter() - start)
@@ -1064,6 +1072,7 @@ def _nothing_left(ev): return not float(ev.explained_variance[-1]) > .005
 FORGOTTEN = 1e-6, 1e-3 # share of the gradient that falls on the first half of steps; where nothing of the input is left
 STUCK = .05 # alignment after `LATE` steps that is hardly more than chance
 
+# %% ../nbs/13_verdict.ipynb #1037d4b6
 FAULTS = {"softmax twice": Fault(lambda ev: ev.attrs.get("twice") == "softmax twice", always=True),
           "sigmoid twice": Fault(lambda ev: ev.attrs.get("twice") == "sigmoid twice", always=True),
           "targets out of reach": Fault(lambda ev: ev.attrs.get("reach", 0) > TOO_FAR, always=True),
@@ -1078,6 +1087,7 @@ FAULTS = {"softmax twice": Fault(lambda ev: ev.attrs.get("twice") == "softmax tw
           "saturated": Fault(lambda ev: float(ev.saturated[-1]) > .9 and "alignment" in ev and ev.alignment.max() < .2)}
 BACK, LARGE, UNRELATED = "gradient lost on the way back", "outputs too large", "targets unrelated"
 
+# %% ../nbs/13_verdict.ipynb #fbbf0c6c
 def cause_of(
     ev:xr.Dataset, # from `measurements`
     trains:bool, # whether the network is expected to train
@@ -1192,7 +1202,8 @@ def _small_outputs(net, x, ev):
 CURES = (Cure(lambda ev: f"draw {ev.same_units} at random: all units of a layer are the same",
               lambda ev, cause: cause == "units all the same", _drawn_anew),
          Cure(lambda ev: f"scale {'each column of '*_apart(ev)}the inputs to mean 0 and standard deviation 1",
-              lambda ev, cause: _apart(ev) or not .1 < ev.input_scale < 10 or not ev.input_spread > .1*ev.input_scale,
+              lambda ev, cause: _apart(ev) or not .1 < _first_sees(ev)[0] < 10
+              or not _first_sees(ev)[1] > .1*_first_sees(ev)[0],
               _standardised),
          Cure(lambda ev: "scale the targets to mean 0 and standard deviation 1",
               lambda ev, cause: _targets_unscaled(ev), lambda net, x, ev: (net, x), _standard),
@@ -1302,14 +1313,13 @@ NONE_TRAINED, HALF_TRAINED = (.04, 1.), (.48, .45)
 # AdamW's steps are as large for small gradients
 def _by_signs(v): return v.timing is not None and v.timing.recipe is ADAMW
 
-def _about_inputs(holds):
-    "Whether (scale, share that differs, batch norm, by signs) hold; never for inputs that the network itself looks up"
-    def f(v:"Verdict") -> bool:
-        about = v.measurements.attrs
-        if about.get("looked_up", 1): return False
-        scale, spread = _first_sees(v.measurements)
-        return holds(scale, spread/max(scale, 1e-30), about["batch_norm"], _by_signs(v))
-    return f
+def _inputs(v):
+    "Scale of what the first weights see, and the share of it that differs; NaN where the network looks inputs up"
+    if v.measurements.attrs.get("looked_up", 1): return math.nan, math.nan
+    scale, spread = _first_sees(v.measurements)
+    return scale, spread/max(scale, 1e-30)
+
+def _normed(v): return v.measurements.attrs.get("batch_norm", 0)
 
 def _target_scale(v):
     "Size of the targets beside that of the outputs, or beside 1 where outputs are smaller"
@@ -1321,6 +1331,7 @@ def _saturated(v, share):
     "Whether the last layer is, and the alignment is small: units that are binary on purpose learn, and exceed it"
     return bool(v.measurements.saturated.isel(layer=-1).mean() > share) and _slow(v)
 
+# %% ../nbs/13_verdict.ipynb #f989d7b3
 LIMITS = {
     "nothing comes back": Limit(lambda v: v.blind, NONE_TRAINED), # none of 11 trained
     "units stay alike": Limit(lambda v: v.narrow, NONE_TRAINED), # none of 11 starts
@@ -1330,20 +1341,19 @@ LIMITS = {
     # none of 12 with shuffled targets; one of 62 slow starts that trained
     "no alignment after 64 steps": Limit(lambda v: v.measurements.attrs.get("late", 1) < STUCK, NONE_TRAINED),
     # without batch norm one of 23 by SGD, none of 23 by AdamW; with it, below the first number, neither of two
-    "inputs are nearly equal": Limit(_about_inputs(lambda scale, share, norm, signs: share < (.002 if norm else .02)),
-                                     NONE_TRAINED),
+    "inputs are nearly equal": Limit(lambda v: _inputs(v)[1] < (.002 if _normed(v) else .02), NONE_TRAINED),
     # by SGD without batch norm none of 18
-    "inputs are small": Limit(_about_inputs(lambda scale, share, norm, signs: scale < .003 and not norm and not signs),
-                              NONE_TRAINED),
+    "inputs are small": Limit(lambda v: _inputs(v)[0] < .003 and not _normed(v) and not _by_signs(v), NONE_TRAINED),
     # by AdamW, with batch norm or without, four of 10
-    "inputs are tiny": Limit(_about_inputs(lambda scale, share, norm, signs: scale < 2e-4 and signs), HALF_TRAINED),
+    "inputs are tiny": Limit(lambda v: _inputs(v)[0] < 2e-4 and _by_signs(v), HALF_TRAINED),
     # of 21 with inputs × 100,000 about half by SGD, whatever their trials said, and three of 11 by AdamW
-    "inputs are large": Limit(_about_inputs(lambda scale, share, norm, signs: scale > 1e4), HALF_TRAINED),
+    "inputs are large": Limit(lambda v: _inputs(v)[0] > 1e4, HALF_TRAINED),
     # none of six trainings with 0.95 to 0.99; 0.9 trained in both
     "drops too much": Limit(lambda v: v.measurements.attrs.get("drops", 0) > DROPPED and _slow(v), NONE_TRAINED),
     "saturated": Limit(lambda v: _saturated(v, .96), NONE_TRAINED), # none of 16 trainings
     "nearly saturated": Limit(lambda v: _saturated(v, .9), HALF_TRAINED)} # three of 8
 
+# %% ../nbs/13_verdict.ipynb #59caab92
 @patch(as_prop=True)
 def limit(self:Verdict) -> str|None:
     "Of the kinds in `LIMITS` that it is of, the one that trains least"
@@ -1543,6 +1553,7 @@ def network_of(
     if isinstance(made, nn.Module): return made
     raise BadInput(f"the builder {label_of(net)} returns a {type(made).__name__}: a builder returns a torch.nn.Module")
 
+# %% ../nbs/13_verdict.ipynb #3574b884
 def _check_labels(net, x, y, loss):
     "Raise where the loss refuses the smallest or the largest label, which may be among the inputs that are not drawn"
     if not isinstance(y, Tensor) or y.dtype is not torch.int64 or y.ndim < 1 or len(y) != len(x): return
@@ -1622,9 +1633,9 @@ def diagnose(
         found += [looked_at(made[i], x, i, tuple(found[0].lr.values)) for i in range(1, repeats)]
         return Verdict(xr.concat(found, "repeat", combine_attrs="override"), recipe)
     verdict = verdict_by(tuple(recipe.lrs)*every_rate)
-    if verdict.probability < .5 and verdict.measurements.sizes["lr"] < len(recipe.lrs): # the first look was luckier
+    # the first look was luckier, or its rate moved nothing
+    if (verdict.probability < .5 or verdict.unsure) and verdict.measurements.sizes["lr"] < len(recipe.lrs):
         verdict = verdict_by(tuple(recipe.lrs))
-    if verdict.unsure and verdict.measurements.sizes["lr"] < len(recipe.lrs): verdict = verdict_by(tuple(recipe.lrs))
     if verdict.unsure: # a longer trial
         late = looked_at(made[0], x, 0, (verdict.lr,), effort=effort._replace(trial=LATE)).alignment.item()
         late = math.nan if late == LOST_READING[1] else late # a loss that is not finite is another matter
