@@ -986,7 +986,7 @@ QUICK_TIMINGS = {
         [-0.009403, 0.002872, 0.004518, -0.003285, 0.001226, -0.004298],
         [0.352, -0.01053, -0.003285, 0.3016, -0.001238, -0.02621],
         [-0.1208, 0.01048, 0.001226, -0.001238, 0.05158, 0.01737],
-        [-0.0194, -0.005519, -0.004298, -0.02621, 0.01737, 0.2776]]), 0.58)}
+        [-0.0194, -0.005519, -0.004298, -0.02621, 0.01737, 0.2776]]), 0.56)}
 
 # %% ../nbs/13_verdict.ipynb #st3ps02d
 def _optimiser_of(recipe):
@@ -1265,8 +1265,10 @@ class Verdict:
         nowhere = (measurements.alignment == 0).all("repeat") | (measurements.attrs.get("reach", 0) > TOO_FAR)
         self.ever = np.where(nowhere, 0., self.ever)
         likely, lrs = self._within(self.budget), measurements.lr.values
-        # the largest rate that is enough, or else the likeliest of all
-        self.best = int(np.argmax(np.where(likely >= .5, lrs, 0) if likely.max() >= .5 else likely))
+        # the largest rate that is enough, if one is of those that have moved something; or else the likeliest of all
+        moved = measurements.alignment.mean("repeat").values >= UNSURE
+        enough = np.where(likely >= .5, lrs*np.where(moved, 1, 1e-9), 0)
+        self.best = int(np.argmax(enough if enough.any() else likely))
 
     @property
     def timing(self) -> Timing|None:
