@@ -685,6 +685,9 @@ def load(cls:Cascade,
         self.mean = tensors["mean"].to(device)
     except (KeyError, TypeError) as e:
         raise BadInput(f"{path} is damaged ({e} is missing or unknown): fit and save it again") from e
+    if "network" not in saved and any(getattr(o, "differs_from_010", False) for o in self.decoders):
+        raise BadInput(f"{path} was written by 0.1.0, which cropped what comes back by one pixel on the other side: "
+                       "fit and save it again")
     self.composes = saved.get("composes", "ThinDecoder" in saved["kinds"])
     return self
 

@@ -72,7 +72,18 @@ def _among(what, names):
 def _with_defaults(name, description):
     p = _Parser(name, description=description, epilog=CODES, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     p.add_argument("--traceback", action="store_true", help="show where an error comes from")
+    p.add_argument("--import", dest="modules", action="append", default=[], metavar="MODULE",
+                   help="a module of yours that adds solvers, scores, datasets or recipes; they count as options then")
     return p
+
+def _import_first(argv, parser):
+    "Import what `--import` names, so that options may name what it adds"
+    if not any(word.startswith("--import") for word in argv): return
+    first = _Parser(parser().prog, add_help=False, allow_abbrev=False)
+    first.add_argument("--import", dest="modules", action="append", default=[])
+    for module in first.parse_known_args(argv)[0].modules:
+        try: _imported(_importable(module) or module)
+        except BadInput as e: first.error(str(e))
 
 def _data_options(add, more=""):
     add("--data", default="mnist_sample", help=", ".join(DATASETS) + ", or a folder of images" + more)
@@ -114,6 +125,7 @@ def parse(
     argv:list, # words of the command line
 ) -> argparse.Namespace: # the options
     "Options, with the defaults of `--quick` where it was asked for"
+    _import_first(argv, _parser)
     p = _parser()
     if "--quick" in argv: p.set_defaults(**QUICK)
     o = p.parse_args(argv)
@@ -419,6 +431,7 @@ def run_diagnose(
     argv:list, # words of the command line
 ) -> int: # exit code, see `CODES`
     "Do what the words say"
+    _import_first(argv, _diagnose_parser)
     p = _diagnose_parser()
     o = p.parse_args(argv)
     if o.root is not None and o.data not in FULL:

@@ -453,6 +453,7 @@ def fingerprint(
     net:nn.Module, # any network; only read
     x:Tensor|Inputs, # inputs, of which some pass through it
     rows:int=2, # how many
+    train:bool=False, # whether what it does in training mode counts too
 ) -> str: # 32 hexadecimal digits
     "The same for two networks that do the same with the same weights"
     names = [*net.named_parameters(), *net.named_buffers()]
@@ -461,7 +462,8 @@ def fingerprint(
         h.say(k, tuple(t.shape), t.dtype, t.requires_grad)
         h.add(t)
     few = inputs_of(x, net)[:rows]
-    with untouched(net), Operators(h, [*names, *few.tensors()]): few.call(net)
+    for mode in (False, True)[:1 + train]:
+        with untouched(net, mode), Operators(h, [*names, *few.tensors()]): few.call(net)
     return h.hex()
 
 # %% ../nbs/04_graph.ipynb #7b7a3837

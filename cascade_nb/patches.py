@@ -456,6 +456,12 @@ class GradientDecoder(Decoder):
     def __post_init__(self): self.pair = plain_pair(*self.shapes)
     def __call__(self, x:Tensor) -> Tensor: return self.pair.prev.from_grid(self.guess(self.pair.cur.to_grid(x)))
 
+    @property
+    def differs_from_010(self) -> bool:
+        "Version 0.1.0 left out the odd pixel on the other side"
+        n, k, s = self.pair.cur.size, self.weight.shape[2:], self.pair.strides
+        return any(((a - 1)*b + c - whole) % 2 for a, b, c, whole in zip(n, s, k, self.pair.prev.size))
+
     def guess(self,
         g:Tensor, # grids of x_l, (batch, c_cur, h, w)
     ) -> Tensor: # grids of x_{l-1}, (batch, c_prev, H, W)
