@@ -263,8 +263,8 @@ def labels_apart(page):
             assert min(box) >= 0, f"the profile is cut off by {-min(box):.0f} pixels at {view['width']}"
     page.set_viewport_size(DESKTOP)
 
-STATIC = """from cascade_nb.widgets import Explorer, load_atlas
-bundle = Explorer(load_atlas("nbs/explorer.nc.gz"))._repr_mimebundle_()
+STATIC = """from cascade_nb.widgets import Explorer, load_snapshots
+bundle = Explorer(load_snapshots("nbs/explorer.nc.gz"))._repr_mimebundle_()
 print((bundle[0] if isinstance(bundle, tuple) else bundle)["text/html"])"""
 
 def without_kernel(browser, base, pages):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 WIDE, EARLY, IN_A_ROW = 120, 12, 6
 # notebooks whose own result must stand, labelled, by cell 12
-METHOD = "guard data nets meanfield graph layers decoders entropy cascade patches store sweep training verdict plot explain widgets cli checks report".split()
+METHOD = "guard data nets meanfield graph layers decoders entropy cascade patches store sweep training verdict plot explain widgets cli checks report attention".split()
 # names that 0.1.0 used for what the field calls otherwise, and the terms in prose with that meaning
 NAMES = """lanes blur BLUR halves InBytes Moments_blur thin ThinDecoder trimmed carriers _wide _look _gathered _linked _longer _moved
     _Dying Here Flat_map ungrid forth _Offer leaf soft _runs _ends sealed keep_point reserve evidence off SOUND telling_gradients SANE
@@ -64,7 +64,7 @@ def annotated(path):
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if not isinstance(node, ast.FunctionDef) or node.name.startswith("_") and node.name != "__init__": continue
         a = node.args
-        for arg in [*a.posonlyargs, *a.args, *a.kwonlyargs]:
+        for arg in [*a.posonlyargs, *a.args, *a.kwonlyargs, *filter(None, (a.vararg, a.kwarg))]:
             if arg.arg not in ("self", "cls") and arg.annotation is None: yield f"{path}: {node.name}({arg.arg}) is not annotated"
 
 def words(path, cells):
@@ -75,14 +75,31 @@ def words(path, cells):
         text = re.sub(r"\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|#.*", "", text)
         for w in sorted(set(code.findall(text)) - ALLOWED): yield f"{path} cell {i}: private word {w!r}"
 
+def terms(path, cells):
+    "Private words in prose"
+    said = re.compile(r"\b(" + "|".join(map(re.escape, TERMS)) + r")\b", re.I)
+    for i, c in enumerate(cells):
+        if c["cell_type"] != "markdown": continue
+        for w in sorted(set(map(str.lower, said.findall(source(c))))): yield f"{path} cell {i}: private term {w!r}"
+
+def module_lines(path, root):
+    "Wide lines of a module; what nbdev generates about `__all__` does not count"
+    inside = False
+    for i, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        inside = line.startswith("__all__ = [") or inside
+        if len(line) > WIDE and not inside: yield f"{path.relative_to(root)} line {i}: {len(line)} columns"
+        if inside and line.rstrip().endswith("]"): inside = False
+
 def findings(root):
     for path in sorted((root/"nbs").rglob("*.ipynb")):
         if ".ipynb_checkpoints" in path.parts: continue
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
         at = path.relative_to(root)
-        for check in (early_figure, demonstrated, lines, words): yield from ((check.__name__, f) for f in check(at, cells))
+        for check in (early_figure, demonstrated, lines, words, terms): yield from ((check.__name__, f) for f in check(at, cells))
     for path in sorted((root/"cascade_nb").rglob("*.py")):
-        if path.name != "_modidx.py": yield from (("annotated", f) for f in annotated(path))
+        if path.name == "_modidx.py": continue
+        yield from (("annotated", f) for f in annotated(path))
+        yield from (("module_lines", f) for f in module_lines(path, root))
 
 # findings that are left, by kind; a number here may only fall
 LEFT = {} # of each kind none

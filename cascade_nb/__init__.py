@@ -57,22 +57,27 @@ _MOVED = {
     "trainability": {"SANE": "training.SGD", "Diagnosis": "verdict.Verdict",
                      **_all_in("verdict", "evidence>measurements SOUND>REFERENCE_SCALE "
                                           "telling_gradients>discriminative_gradients")},
-    "widgets": {"Place": "widgets.GridPoint"},
+    "widgets": {"Place": "widgets.GridPoint", **_all_in("widgets", "look>snapshot save_atlas>save_snapshots "
+                                                                 "load_atlas>load_snapshots")},
     "maps": {"Ridge": "patches.PatchRidge", "Adam": "patches.PatchAdam", "Flattened": "patches.ReshapeLearner",
              **_all_in("patches", "Map>ChannelsFirst Flat>Vector Everywhere>GlobalMean ROWS>ENOUGH CHUNK>CHUNK_BYTES")},
     "data": {"NAMES": "data.DATASETS"},
     "layers": {"stages": "layers.tower_segments", "Stage": "layers.Segment", "frozen": "guard.frozen",
                **_all_in("graph", "on_path cuts>dominators"),
-               **_all_in("engine.products", "byte_step halves>to_two_bytes InBytes>ByteWeight in_bytes>byte_weight byte_product")},
+               **_all_in("engine.products", "byte_step halves>to_two_bytes InBytes>ByteWeight in_bytes>byte_weight "
+                                            "byte_product")},
     "decoders": {**_all_in("engine.products", "product>matrix_product squared>byte_gram"),
                  **_all_in("engine.moments", "step_size rounded resolving>resolving_dtype Moments Centred>Quantised "
                                              "centred>quantised moments>pair_moments"),
-                 **_all_in("engine.chains", "TRIM ThinDecoder>LowRank carriers>range_basis trimmed>truncated chained>extended"),
+                 **_all_in("engine.chains", "TRIM ThinDecoder>LowRank carriers>range_basis trimmed>truncated "
+                                          "chained>extended"),
                  "solve": "engine.solves.ridge_solve"},
+    "plot": {},
     "cascade": _all_in("engine.parallel", "Here>Inline lanes>worker_count"),
     "sweep": {"NAMES": "store.NAMES", **_all_in("engine.pools", "pickled submitting outcome")},
 }
-_SEARCHED = {"trainability": ("training", "verdict", "sweep"), "maps": ("patches", "decoders")} # modules that are no more
+# modules that are no more
+_SEARCHED = {"trainability": ("training", "verdict", "sweep"), "maps": ("patches", "decoders")}
 
 
 def _forward(old, name):
@@ -80,7 +85,8 @@ def _forward(old, name):
     rooms = [room for room in _SEARCHED.get(old, ()) if hasattr(_import_module(f"{__name__}.{room}"), name)]
     now = _MOVED[old].get(name) or next((f"{room}.{name}" for room in rooms), None)
     if name.startswith("__") or now is None:
-        raise AttributeError(f"module {__name__}.{old} has no {name!r}; if 0.1.0 had, CHANGELOG.md says what took its place")
+        raise AttributeError(f"module {__name__}.{old} has no {name!r}; "
+                             "if 0.1.0 had, it was a part of its inside that is gone, or CHANGELOG.md says where it is")
     text = f"{__name__}.{old}.{name} is now {__name__}.{now}: the old name goes with the next version"
     _warn(text, DeprecationWarning, stacklevel=3)
     room, _, name = now.rpartition(".")
@@ -89,5 +95,6 @@ def _forward(old, name):
 
 for _old in _MOVED:
     if _old in _SEARCHED:
-        globals()[_old] = _modules[f"{__name__}.{_old}"] = _ModuleType(f"{__name__}.{_old}", "A module of 0.1.0 that is no more")
+        _gone = _ModuleType(f"{__name__}.{_old}", "A module of 0.1.0 that is no more")
+        globals()[_old] = _modules[f"{__name__}.{_old}"] = _gone
     _modules[f"{__name__}.{_old}"].__getattr__ = lambda name, _old=_old: _forward(_old, name)

@@ -313,7 +313,7 @@ def _arguments(words):
 # %% ../nbs/17_cli.ipynb #4b2c5f63
 def _builds(made, spec, given):
     "A function of `seed`, or of nothing, that returns a network"
-    def build(**seed):
+    def build(**seed:object):
         try: net = made(**given, **seed)
         except BadInput as e: raise BadInput(f"{spec}: {e}") from e
         except (Exception, SystemExit) as e: # whatever a builder does

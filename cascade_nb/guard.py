@@ -219,7 +219,7 @@ def checked(
     whole = [n for n, p in sig.parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
 
     @wraps(f)
-    def looked_at(*args, **kwargs):
+    def looked_at(*args:object, **kwargs:object):
         if not hints: hints.update(get_type_hints(f)) # not at import, where some names are not known yet
         given = _bound(sig, called, args, kwargs)
         for name in whole:

@@ -345,7 +345,7 @@ def trainer_callback(
     how = dict(loss=loss, at_least=at_least, stop=stop, n_train=n_train, quick=quick)
     class BeforeTraining(TrainerCallback):
         def on_train_begin(self, args:object, state:object, control:object, model:nn.Module=None,
-                           optimizer:object=None, train_dataloader:DataLoader=None, **more):
+                           optimizer:object=None, train_dataloader:DataLoader=None, **more:object):
             "Asks once"
             batch = args.train_batch_size*args.gradient_accumulation_steps
             _asks(self, model, train_dataloader, optimizer, state.max_steps, batch, how)

@@ -346,7 +346,7 @@ def measure_trainability(
     executor:str|Executor|None=None, # see `sweep`; by default this process, one training after another
     store:str|Path|None=None, # path or URL where trainings are kept; a call with the same settings goes on there
     progress:bool=True, # show a bar with an ETA
-    **fixed, # arguments of `make_net` that do not vary; unknown names are refused
+    **fixed:object, # arguments of `make_net` that do not vary; unknown names are refused
 ) -> xr.Dataset: # `RESULTS` over the dimensions of the grid
     "Train a network at every point of a grid"
     data, recipe = data.labelled(), recipe_named(recipe)

@@ -58,7 +58,7 @@ def worker_count(
 # %% ../../nbs/engine/03_parallel.ipynb #191560f2
 class Inline(Executor):
     "Runs each job at once, where it is submitted"
-    def submit(self, fn:Callable, /, *args, **kwargs) -> Future: # already finished
+    def submit(self, fn:Callable, /, *args:object, **kwargs:object) -> Future: # already finished
         f = Future()
         f.set_result(fn(*args, **kwargs))
         return f
@@ -85,7 +85,7 @@ class Background:
     "A function at work in the background; it ends with the process"
     def __init__(self,
         target:Callable, # what to call
-        *args, # with these arguments
+        *args:object, # with these arguments
     ): self.thread = threading.Thread(target=target, args=args, daemon=True)
 
     def start(self) -> 'Background':
