@@ -543,6 +543,11 @@ def split_targets(
         named, rest = [k for k in batch if k in TARGETS], [k for k in batch if k not in sig.keywords]
         if not named and not sig.any_keywords and len(rest) < len(batch): named = rest
         return {k: v for k, v in batch.items() if k not in named[:1]}, batch[named[0]] if named else None
+    fields = getattr(batch, "_fields", ())
+    at = next((fields.index(k) for k in TARGETS if k in fields), None)
+    if at is not None: # a NamedTuple that names its targets
+        inputs = *batch[:at], *batch[at + 1:]
+        return (inputs[0] if len(inputs) == 1 else inputs), batch[at]
     if type(batch) not in (tuple, list) or len(batch) == 1:
         return (batch[0] if type(batch) in (tuple, list) else batch), None
     sig = signature_of(net)

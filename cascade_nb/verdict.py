@@ -23,6 +23,7 @@ from contextlib import closing
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
+from types import CellType, FunctionType, MethodType
 from typing import NamedTuple
 import numpy as np
 import torch
@@ -239,11 +240,30 @@ def _joined_outputs(outs, sizes):
     return tree_unflatten([torch.cat(ts) for ts in zip(*leaves)], specs[0])
 
 # %% ../nbs/13_verdict.ipynb #bf2cf027
+def _rebound(f, memo):
+    "A function with the copies in `memo` of the modules that it closes over, or that it finds by a global name"
+    f = getattr(f, "_torchdynamo_orig_callable", f) # what was compiled
+    if isinstance(f, (MethodType, nn.Module)): return copy.deepcopy(f, memo)
+    if not isinstance(f, FunctionType): return f
+    if id(f) in memo: return memo[id(f)]
+    cells, found = f.__closure__ or (), {k: f.__globals__[k] for k in f.__code__.co_names if k in f.__globals__}
+    known = {k: copy.deepcopy(o, memo) for k, o in found.items() if id(getattr(o, "__self__", o)) in memo}
+    if not cells and not known: return f
+    new = FunctionType(f.__code__, f.__globals__ | known, f.__name__, f.__defaults__, tuple(CellType() for _ in cells))
+    new.__kwdefaults__, memo[id(f)] = f.__kwdefaults__, new
+    for mine, its in zip(new.__closure__ or (), cells): mine.cell_contents = _rebound(its.cell_contents, memo)
+    return new
+
 def copy_of(
     net:nn.Module, # any network
 ) -> nn.Module:
     "A copy to train, or `BadInput` where a network cannot be copied"
-    try: return copy.deepcopy(net)
+    memo = {}
+    try:
+        copied = copy.deepcopy(net, memo)
+        for old, new in zip(net.modules(), copied.modules()): # such as a forward that was replaced
+            vars(new).update({k: _rebound(f, memo) for k, f in vars(old).items() if isinstance(f, FunctionType)})
+        return copied
     except (RuntimeError, TypeError, AttributeError) as e:
         raise BadInput(f"the network cannot be copied ({e}): build it anew, and give it before anything ran "
                        f"through it") from e
@@ -286,6 +306,9 @@ def _trained(net, learn, loss, recipe, lr, rows, steps):
                 value = loss.measure(out, rows_of(learn.y, part, len(learn.x)))
                 if not value.isfinite(): return None
                 (value*(len(part)/len(i))).backward(inputs=learnt)
+            if all(p.grad is None for p in learnt):
+                raise BadInput("a copy of the network does not compute with its own weights: something in it keeps "
+                               "hold of the network that was copied, such as a function in a list")
             opt.step()
     opt.zero_grad()
     return net
@@ -451,6 +474,7 @@ def _about(net, z, numbers):
             "sums_to_one": int(bool((z >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))),
             "columns_apart": _columns_apart(numbers),
             "outputs": z[:1].numel(), # numbers for an input
+            "copies": 1 - len({row.tobytes() for row in numbers.flatten(1)[:, :4096].float().cpu().numpy()})/len(numbers),
             "same_units": ", ".join(n for n, p in net.named_parameters() if p.ndim > 1 and _same_units(p)),
             "input_scale": square**.5, "input_spread": spread**.5}
 
@@ -1489,6 +1513,7 @@ def _steps_in_words(v):
 @patch
 def __repr__(self:Verdict) -> str:
     ev, L, (layer, how), (lo, hi) = self.each[0], self.each[0].sizes["layer"], self.lost, self.interval
+    copies = ev.attrs.get("copies", 0)
     chi, reached, cut = chi_of(ev), reaching(ev), ev.attrs.get("detached", "").split(", ")
     where = f"at layer {layer} ({ev.name.values[layer-1]}): {how}" if layer else "nowhere: it reaches the last layer"
     if ev.attrs.get("beside"): where += "; some passes beside all layers that were read"
@@ -1508,6 +1533,7 @@ def __repr__(self:Verdict) -> str:
             "phase": f"{self.phase}, χ₁ = {chi:.2f} measured" if chi is not None else "",
             "loss": ev.attrs.get("loss", "cross_entropy"),
             "measured": f"on {ev.attrs['n_test']} inputs, quick" if ev.attrs.get("effort") == QUICK_EFFORT.name else "",
+            "beware": f"{copies:.0%} of the inputs are copies of others, so this says little of new ones"*(copies > .5),
             "cause": self.cause or "",
             "change": "; ".join(self.advice)}
     return "\n".join(f"{k:>12}  {v}" for k, v in rows.items() if v)
@@ -1613,6 +1639,7 @@ def diagnose(
     repeats, n_train = repeats or effort.repeats, n_train or effort.n_train
     if max(repeats, n_train) > 10**6: raise BadInput(f"repeats is {repeats}, n_train {n_train}: give at most a million")
     recipe, made = recipe_named(recipe), _networks_of(net, repeats)
+    for one in made: check_readable(unwrapped(one)) # before anything runs through it
     if loss is None and recipe.loss is not SGD.loss: loss = recipe.loss
     n = n_train + effort.n_test
     with torch.random.fork_rng([]): x, y = gathered(data, made[0], 2*n) # loaders draw an order
