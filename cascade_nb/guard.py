@@ -307,7 +307,8 @@ HOOKS = ("_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_
 @contextmanager
 def _hooks_kept(net):
     "Hooks that the network installs on itself inside are gone afterwards"
-    kept = [(getattr(m, k), set(getattr(m, k))) for m in net.modules() for k in HOOKS if getattr(m, k, None) is not None]
+    found = [getattr(m, k, None) for m in net.modules() for k in HOOKS]
+    kept = [(hooks, set(hooks)) for hooks in found if hooks is not None]
     try: yield
     finally:
         for hooks, before in kept:

@@ -474,7 +474,7 @@ def _about(net, z, numbers):
             "sums_to_one": int(bool((z >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))),
             "columns_apart": _columns_apart(numbers),
             "outputs": z[:1].numel(), # numbers for an input
-            "copies": 1 - len({row.tobytes() for row in numbers.flatten(1)[:, :4096].float().cpu().numpy()})/len(numbers),
+            "copies": 1 - len({r.numpy().tobytes() for r in numbers.flatten(1)[:, :4096].float().cpu()})/len(numbers),
             "same_units": ", ".join(n for n, p in net.named_parameters() if p.ndim > 1 and _same_units(p)),
             "input_scale": square**.5, "input_spread": spread**.5}
 
