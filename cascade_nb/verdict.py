@@ -46,7 +46,7 @@ from .nets import init_normal_
 from .store import Column
 from .training import (ADAMW, SGD, Loss, Recipe, best_constant, chosen_loss, given_loss, outputs_of,
                                  recipe_named)
-from .sweep import label_of, tabulate
+from .sweep import axis, label_of, tabulate
 
 # %% ../nbs/13_verdict.ipynb #2517c457
 plt, ticker = map(Late, ("matplotlib.pyplot", "matplotlib.ticker"))
@@ -1788,28 +1788,29 @@ def _drawable(make_net):
     return drawn
 
 # %% ../nbs/13_verdict.ipynb #rec0srch
-def _lower_middle(values): return list(values)[(len(values) - 1)//2]
+def _along(found, tabulated, start, lines):
+    "With the odds over `lines`, name → values, all other arguments at their best so far"
+    at = start if found is None else Recommendation(found).arguments
+    long = [k for k, values in lines.items() if len(values) > 1]
+    if found is not None and len(long) == 1: # one point of the line is known
+        lines = {**lines, long[0]: [v for v in lines[long[0]] if v != at[long[0]]]}
+    if found is not None and not all(map(len, lines.values())): return found # the best stands alone
+    new = tabulated({**{k: [v] for k, v in at.items()}, **lines})
+    return new if found is None else found.combine_first(new)
 
-class _Search(NamedTuple):
-    "A search of arguments in turn"
-    make:Callable # builder of networks
-    tabulated:Callable # grid → dataset of `ODDS`
-    start:dict # argument → where it begins
+def _in_turn(tabulated, var_w, var_b, search, rounds):
+    "The odds along each argument in `search`, over the grid of variances, and finer around the best σ_w²"
+    tried = {k: axis(k, values).values for k, values in {"var_w": var_w, "var_b": var_b, **search}.items()}
+    along = partial(_along, tabulated=tabulated, start={k: v[(len(v) - 1)//2] for k, v in tried.items()})
+    found = None
+    for name, values in search.items(): found = along(found, lines={name: values})
+    found = along(found, lines={"var_w": var_w, "var_b": var_b})
+    for _ in range(rounds):
+        best = Recommendation(found)
+        found = along(found, lines={"var_w": between(best.line.var_w.values.tolist(), best.var_w)})
+    return found
 
-    def best(self, found:xr.Dataset|None) -> dict:
-        "The arguments that are best so far"
-        return self.start if found is None else Recommendation(found).arguments
-
-    def along(self, found:xr.Dataset|None, **lines:Sequence) -> xr.Dataset:
-        "With the odds over some arguments, all others at their best so far"
-        at = self.best(found)
-        long = [k for k, values in lines.items() if len(values) > 1]
-        if found is not None and len(long) == 1: # one point of the line is known
-            lines = {**lines, long[0]: [v for v in lines[long[0]] if v != at[long[0]]]}
-        if not all(map(len, lines.values())): return found
-        new = self.tabulated({**{k: [v] for k, v in at.items()}, **lines})
-        return new if found is None else found.combine_first(new)
-
+# %% ../nbs/13_verdict.ipynb #rec0hlp0
 def _images_of(data):
     "A `Data`, of images alone where no `Data` is given"
     if isinstance(data, Data): return data
@@ -1825,7 +1826,7 @@ def _searched(make_net, search, fixed):
         return {k: v for k, v in ATTENTION.items() if "beta" in known and k in known and k not in fixed}
     if own := sorted(search.keys() & {"var_w", "var_b", "seed"}):
         raise BadInput(f"{own} stand in search: they are arguments of recommend_init itself")
-    return {k: np.ravel(v).tolist() for k, v in search.items()}
+    return {k: axis(k, v).values for k, v in search.items()}
 
 def _effort_for(recipe, n_train):
     "How much is measured at each point, and what a store has to agree with"
@@ -1868,11 +1869,4 @@ def recommend_init(
         found = tabulate(make, {**grid, "seed": range(seeds)}, fixed, data, measure, ODDS, settings, store=store,
                          progress=progress)
         return found[[c.name for c in ODDS]]
-    start = {"var_w": _lower_middle(var_w), "var_b": list(var_b)[0], **{k: _lower_middle(v) for k, v in search.items()}}
-    by, found = _Search(make, odds_on, start), None
-    for name, values in search.items(): found = by.along(found, **{name: values})
-    found = by.along(found, var_w=var_w, var_b=var_b)
-    for _ in range(rounds):
-        best = Recommendation(found)
-        found = by.along(found, var_w=between(best.line.var_w.values.tolist(), best.var_w))
-    return Recommendation(found, partial(make, **fixed))
+    return Recommendation(_in_turn(odds_on, var_w, var_b, search, rounds), partial(make, **fixed))
