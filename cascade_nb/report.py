@@ -166,8 +166,7 @@ def _repr_html_(self:Verdict) -> str:
 def _repr_html_(self:Recommendation) -> str:
     margin = "any factor that was tried" if math.isinf(self.margin) else f"a factor of {self.margin:.2g}"
     return _table("Where to start", (), [
-        ("σ_w²", f"{self.var_w:.3g}"), ("σ_b²", f"{self.var_b:g}"),
-        ("it trains", f"within 150 steps of SGD with probability {self.probability:.2f}"),
+        *self.found.items(), ("it trains", f"within {self.within} with probability {self.probability:.2f}"),
         ("σ_w² may be off by", margin), ("looked at", f"{int(self.dataset.odds.count())} networks")])
 
 # %% ../nbs/19_report.ipynb #4e904722

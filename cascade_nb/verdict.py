@@ -8,12 +8,13 @@ __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'DISTA
            'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'GROWN',
            'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'TOO_FAR', 'DROPPED', 'FORGOTTEN', 'STUCK', 'FAULTS', 'BACK',
            'LARGE', 'UNRELATED', 'CURES', 'LOOKS', 'SEVERAL', 'LATE', 'UNSURE', 'KEPT', 'ENDS', 'NONE_TRAINED',
-           'HALF_TRAINED', 'LIMITS', 'COARSE', 'ODDS', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading',
-           'copy_of', 'Batches', 'trial', 'drawn_targets', 'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of',
-           'measurements', 'features', 'chance', 'log_chi', 'discriminative_gradients', 'decades_off', 'odds_by_depth',
-           'depth_of', 'Timing', 'reaching', 'gradient_error', 'timing_features', 'ever_features', 'timing_for',
-           'Cause', 'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'Limit', 'network_of',
-           'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
+           'HALF_TRAINED', 'LIMITS', 'SYMBOLS', 'COARSE', 'GAINS', 'ATTENTION', 'ODDS', 'TRIED', 'relative_gradients',
+           'state', 'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial', 'drawn_targets', 'Effort',
+           'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements', 'features', 'chance', 'log_chi',
+           'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Timing', 'reaching',
+           'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause', 'first_loss', 'Fault',
+           'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'Limit', 'network_of', 'diagnose', 'middle',
+           'Recommendation', 'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
 import copy, inspect, itertools, math, time, warnings
@@ -46,7 +47,7 @@ from .nets import init_normal_
 from .store import Column
 from .training import (ADAMW, SGD, Loss, Recipe, best_constant, chosen_loss, given_loss, outputs_of,
                                  recipe_named)
-from .sweep import label_of, tabulate
+from .sweep import axis, label_of, tabulate
 
 # %% ../nbs/13_verdict.ipynb #2517c457
 plt, ticker = map(Late, ("matplotlib.pyplot", "matplotlib.ticker"))
@@ -1691,17 +1692,28 @@ def middle(
     return float(var_w[np.argmin(abs(x - centre))])
 
 # %% ../nbs/13_verdict.ipynb #5660eff8
+SYMBOLS = {"beta": "β", "residual": "residual strength α", "var_v": "σ_v²"} # of arguments that people write as letters
+
 class Recommendation:
     "Where to start; `dataset` holds the odds at every point that was tried"
     def __init__(self,
-        dataset:xr.Dataset, # `odds` over `var_w`, `var_b` and `seed`; NaN where not tried
+        dataset:xr.Dataset, # `odds` over `var_w`, `var_b`, `seed` and what else was searched; NaN where not tried
+        make:Callable|None=None, # of the arguments found and a seed → network
     ):
-        self.dataset, odds = dataset, dataset.odds.mean("seed").sortby(["var_w", "var_b"])
+        self.dataset, self.make, odds = dataset, make, dataset.odds.mean("seed").sortby(["var_w", "var_b"])
+        names, at = [k for k in odds.dims if k not in ("var_w", "var_b")], odds.argmax(...)
+        self.others = {k: odds[k].values[int(at[k])].item() for k in names}
+        odds = odds.sel(self.others)
         best = odds.max("var_w")
         self.var_b = best.var_b[best >= best.max() - 1].min().item()
         self.line = odds.sel(var_b=self.var_b).dropna("var_w")
         self.var_w = middle(self.line.var_w.values, self.line.values)
         self.probability = float(chance(self.line.sel(var_w=self.var_w)))
+
+    @property
+    def arguments(self) -> dict:
+        "What to give the builder of the network"
+        return {"var_w": self.var_w, "var_b": self.var_b, **self.others}
 
     @property
     def margin(self) -> float:
@@ -1710,24 +1722,55 @@ class Recommendation:
         if bad[v == self.var_w]: return 1.
         return float(np.exp(abs(np.log(v[bad]/self.var_w))).min(initial=np.inf))
 
-    def __repr__(self):
-        return (f"start from σ_w² = {self.var_w:.3g}, σ_b² = {self.var_b:g}: "
-                f"it trains within 150 steps of SGD with probability {self.probability:.2f}, "
-                f"and σ_w² may be off by a factor of {self.margin:.2g} "
-                f"({int(self.dataset.odds.count())} networks looked at)")
+# %% ../nbs/13_verdict.ipynb #rec0said
+@patch(as_prop=True)
+def found(self:Recommendation) -> dict:
+    "The arguments found, as they are written: symbol → number"
+    letters = {"var_w": f"{self.var_w:.3g}", "var_b": f"{self.var_b:g}"}
+    return {"σ_w²": letters["var_w"], "σ_b²": letters["var_b"],
+            **{SYMBOLS.get(k, k): f"{v:.3g}" if isinstance(v, float) else str(v) for k, v in self.others.items()}}
+
+@patch(as_prop=True)
+def within(self:Recommendation) -> str:
+    "The training that the odds are about"
+    return self.dataset.attrs.get("within", "150 steps of SGD")
+
+@patch
+def __repr__(self:Recommendation):
+    return (f"start from {', '.join(f'{k} = {v}' for k, v in self.found.items())}: "
+            f"it trains within {self.within} with probability {self.probability:.2f}, "
+            f"and σ_w² may be off by a factor of {self.margin:.2g} "
+            f"({int(self.dataset.odds.count())} networks looked at)")
+
+@patch
+def net(self:Recommendation,
+    seed:int=0, # which draw of the weights
+) -> nn.Module:
+    "A network that starts there"
+    if self.make is None: raise BadInput("this recommendation knows no builder: give Recommendation(dataset, make)")
+    return self.make(**self.arguments, seed=seed)
 
 # %% ../nbs/13_verdict.ipynb #b1e526e8
+def _lines_of(start):
+    "Log-odds along each argument at the best of all others, or by σ_b² where nothing else was searched"
+    odds = start.dataset.odds.mean("seed")
+    if not start.others: return {f"$\\sigma_b^2$ = {b:g}": odds.sel(var_b=b) for b in odds.var_b.values}
+    names = {"var_w": r"$\sigma_w^2$", "beta": r"$\beta$", "residual": r"$\alpha$", "var_v": r"$\sigma_v^2$"}
+    return {f"{names.get(k, k)}, best at {start.arguments[k]:.3g}": odds.max([o for o in odds.dims if o != k])
+            for k in ("var_w", *start.others) if odds[k].dtype.kind in "if"}
+
 @patch
 def plot(self:Recommendation,
     ax:"plt.Axes|None"=None, # axes to draw on; new ones by default
 ) -> "plt.Axes": # the axes
-    "The probability of training at every point that was tried"
-    ax = ax or plt.subplots(figsize=(4.6, 2.6), layout="constrained")[1]
-    for b, colour in zip(self.dataset.var_b.values, plt.cm.viridis([0, .6, .9])):
-        line = self.dataset.odds.mean("seed").sel(var_b=b).dropna("var_w").sortby("var_w")
-        ax.plot(line.var_w, chance(line.values), "o-", ms=4, color=colour, label=f"$\\sigma_b^2$ = {b:g}")
-    ax.axvline(self.var_w, color="black", ls=":", label="recommended")
-    ax.set(xlabel=r"$\sigma_w^2$", ylabel="probability of training", xscale="log", ylim=(-.03, 1.03))
+    "The probability of training at every point that was tried; the best at each value where several were searched"
+    ax, lines = ax or plt.subplots(figsize=(4.6, 2.6), layout="constrained")[1], _lines_of(self)
+    for (label, line), colour in zip(lines.items(), plt.cm.viridis(np.resize([0, .6, .9, .3], len(lines)))):
+        line = line.dropna(line.dims[0]).sortby(line.dims[0])
+        ax.plot(line[line.dims[0]], chance(line.values), "o-", ms=4, color=colour, label=label)
+    if not self.others: ax.axvline(self.var_w, color="black", ls=":", label="recommended")
+    ax.set(xlabel="value of the argument" if self.others else r"$\sigma_w^2$", ylabel="probability of training",
+           xscale="log", ylim=(-.03, 1.03))
     ax.xaxis.set(major_locator=ticker.LogLocator(subs=(1, 2, 5)), major_formatter="{x:g}",
                  minor_locator=ticker.NullLocator())
     ax.legend(fontsize=8)
@@ -1735,6 +1778,9 @@ def plot(self:Recommendation,
 
 # %% ../nbs/13_verdict.ipynb #d2de0357
 COARSE = tuple(np.geomspace(.3, 6, 8).round(3).tolist())
+# what is tried of a builder that takes an attention strength: gains of its Linear layers, and its further arguments
+GAINS = (.1, .3, 1.)
+ATTENTION = {"var_v": (.03, .2, 1.), "residual": (.7, 1., 2.), "beta": (.1, .5, 2.)}
 
 def between(
     values:Sequence[float], # those tried, sorted
@@ -1750,11 +1796,13 @@ def between(
 ODDS = (Column("odds", "log-odds that it trains", "1"),
         Column("explained_variance", "explained variance from the last layer", "1"),
         Column("off", "decades by which gradients are off", "1"))
+TRIED = replace(ADAMW, lrs=(1e-3,), steps=150) # how networks are trained whose further arguments are searched
 
-def _odds(make, x, y):
-    "`ODDS` of one network"
-    ev = measurements(make(), x, y, recipe=None)
-    return {"odds": odds_by_depth(ev)[-1],
+def _odds(make, x, y, recipe=None):
+    "`ODDS` of one network: by the two signals, or as a quick verdict on a recipe has them"
+    loss = recipe.loss if recipe and recipe.loss is not SGD.loss else None
+    ev = measurements(make(), x, y, loss, recipe, effort=QUICK_EFFORT if recipe else FULL_EFFORT)
+    return {"odds": Verdict(ev.expand_dims("repeat"), recipe).odds[0] if recipe else odds_by_depth(ev)[-1],
             "explained_variance": float(ev.explained_variance.fillna(0)[-1]),
             "off": decades_off(ev)[-1]}
 
@@ -1766,35 +1814,86 @@ def _drawable(make_net):
     drawn.__name__ = label_of(make_net)
     return drawn
 
+# %% ../nbs/13_verdict.ipynb #rec0srch
+def _along(found, tabulated, start, lines):
+    "With the odds over `lines`, name → values, all other arguments at their best so far"
+    at = start if found is None else Recommendation(found).arguments
+    long = [k for k, values in lines.items() if len(values) > 1]
+    if found is not None and len(long) == 1: # one point of the line is known
+        lines = {**lines, long[0]: [v for v in lines[long[0]] if v != at[long[0]]]}
+    if found is not None and not all(map(len, lines.values())): return found # the best stands alone
+    new = tabulated({**{k: [v] for k, v in at.items()}, **lines})
+    return new if found is None else found.combine_first(new)
+
+def _in_turn(tabulated, var_w, var_b, search, rounds):
+    "The odds along each argument in `search`, over the grid of variances, and finer around the best σ_w²"
+    tried = {k: axis(k, values).values for k, values in {"var_w": var_w, "var_b": var_b, **search}.items()}
+    along = partial(_along, tabulated=tabulated, start={k: v[(len(v) - 1)//2] for k, v in tried.items()})
+    found = None
+    for name, values in search.items(): found = along(found, lines={name: values})
+    found = along(found, lines={"var_w": var_w, "var_b": var_b})
+    for _ in range(rounds):
+        best = Recommendation(found)
+        found = along(found, lines={"var_w": between(best.line.var_w.values.tolist(), best.var_w)})
+    return found
+
+# %% ../nbs/13_verdict.ipynb #rec0hlp0
+def _images_of(data):
+    "A `Data`, of images alone where no `Data` is given"
+    if isinstance(data, Data): return data
+    if data.layout is not torch.strided or data.ndim < 2:
+        raise BadInput(f"the images have shape {tuple(data.shape)} and are {data.layout}: give a dense tensor, "
+                       "(images, *shape)")
+    return Data("images", data, None, data[:2], None)
+
+def _searched(make_net, search, fixed):
+    "Further arguments to search: name → values"
+    known = inspect.signature(make_net).parameters
+    if search is None:
+        return {k: v for k, v in ATTENTION.items() if "beta" in known and k in known and k not in fixed}
+    if own := sorted(search.keys() & {"var_w", "var_b", "seed"}):
+        raise BadInput(f"{own} stand in search: they are arguments of recommend_init itself")
+    return {k: axis(k, v).values for k, v in search.items()}
+
+def _effort_for(recipe, n_train):
+    "How much is measured at each point, and what a store has to agree with"
+    effort = QUICK_EFFORT if recipe else FULL_EFFORT
+    effort = effort._replace(n_train=n_train or effort.n_train)
+    if not recipe: return effort, dict(n_train=effort.n_train)
+    if timing_for(recipe, effort.name) is None:
+        raise BadInput("no training was measured by this recipe: give 'sgd', 'adamw', or one of their learning rates")
+    return effort, dict(n_train=effort.n_train, within=f"{recipe.steps} steps of {_optimiser_of(recipe)[0].__name__}")
+
 # %% ../nbs/13_verdict.ipynb #1127e97f
 @checked
 def recommend_init(
     make_net:Builder, # builder of networks
     data:Data|Tensor, # a `Data`, or images (N, *shape)
-    var_w:Sequence[float]|np.ndarray=COARSE, # σ_w² to begin with
+    # σ_w² to begin with; None: `COARSE`, and `GAINS` where the builder takes an attention strength `beta`
+    var_w:Sequence[float]|np.ndarray|None=None,
     var_b:Sequence[float]=(0., .05), # σ_b² to try
     seeds:Count=1, # networks a point
     rounds:Natural=2, # times that the grid is refined around the best point
-    n_train:Count=2048, # images that decoders learn from
+    n_train:Count|None=None, # images that decoders learn from; None: 2,048, and 192 where it goes by a recipe
     store:str|Path|None=None, # path or URL where points are kept; the same call goes on there
     progress:bool=True, # show a bar
+    # further numeric arguments of `make_net` to search in turn: name → values; None: those in `ATTENTION`, as far as
+    # a builder that takes `beta` takes them
+    search:dict|None=None,
+    # how it will be trained; None: by the two signals of SGD, and `TRIED` where further arguments are searched
+    recipe:str|Recipe|None=None,
     **fixed, # arguments of `make_net` that do not vary, such as depth=60
 ) -> Recommendation: # with the odds at every point that was tried
-    "The variances of weights and biases from which this network is likeliest to train"
-    if not isinstance(data, Data):
-        if data.layout is not torch.strided or data.ndim < 2:
-            raise BadInput(f"the images have shape {tuple(data.shape)} and are {data.layout}: give a dense tensor, "
-                           "(images, *shape)")
-        data = Data("images", data, None, data[:2], None)
-    n = n_train + N_TEST
-    measure = partial(_odds, x=data.x_train[:n], y=None if data.y_train is None else data.y_train[:n])
-    def odds_on(var_w:Sequence[float], var_b:Sequence[float]) -> xr.Dataset:
-        grid = {"var_w": var_w, "var_b": var_b, "seed": range(seeds)}
-        found = tabulate(_drawable(make_net), grid, fixed, data, measure, ODDS, dict(n_train=n_train),
-                         store=store, progress=progress)
+    "The arguments from which this network is likeliest to train: variances of weights and biases, and further ones"
+    data, search = _images_of(data), _searched(make_net, search, fixed)
+    recipe = recipe_named(recipe) if recipe else TRIED if search else None
+    effort, settings = _effort_for(recipe, n_train)
+    if var_w is None: var_w = GAINS if "beta" in inspect.signature(make_net).parameters else COARSE
+    n = effort.n_train + effort.n_test
+    measure = partial(_odds, x=data.x_train[:n], y=None if data.y_train is None else data.y_train[:n], recipe=recipe)
+    make = _drawable(make_net)
+    def odds_on(grid:dict) -> xr.Dataset:
+        found = tabulate(make, {**grid, "seed": range(seeds)}, fixed, data, measure, ODDS, settings, store=store,
+                         progress=progress)
         return found[[c.name for c in ODDS]]
-    found = odds_on(var_w, var_b)
-    for _ in range(rounds):
-        best = Recommendation(found)
-        found = found.combine_first(odds_on(between(best.line.var_w.values.tolist(), best.var_w), [best.var_b]))
-    return Recommendation(found)
+    return Recommendation(_in_turn(odds_on, var_w, var_b, search, rounds), partial(make, **fixed))
