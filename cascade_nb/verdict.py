@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'DISTANCES', 'RANGES', 'FEWER', 'SMALLEST', 'PRECISION',
            'N_TEST', 'FULL_EFFORT', 'QUICK_EFFORT', 'AT_ONCE', 'PASSING', 'WORKING', 'OUTPUT_COPIES', 'LOOK_COPIES',
-           'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'GROWN',
-           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'TOO_FAR', 'DROPPED', 'FORGOTTEN', 'STUCK', 'FAULTS', 'BACK',
-           'LARGE', 'UNRELATED', 'CURES', 'LOOKS', 'SEVERAL', 'LATE', 'UNSURE', 'KEPT', 'ENDS', 'NONE_TRAINED',
-           'HALF_TRAINED', 'LIMITS', 'COARSE', 'ODDS', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading',
-           'copy_of', 'Batches', 'trial', 'drawn_targets', 'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of',
-           'measurements', 'features', 'chance', 'log_chi', 'discriminative_gradients', 'decades_off', 'odds_by_depth',
-           'depth_of', 'Timing', 'reaching', 'gradient_error', 'timing_features', 'ever_features', 'timing_for',
-           'Cause', 'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'Limit', 'network_of',
-           'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
+           'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS',
+           'SHRUNK', 'GROWN', 'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'TOO_FAR', 'DROPPED', 'FORGOTTEN', 'STUCK',
+           'FAULTS', 'BACK', 'LARGE', 'UNRELATED', 'CURES', 'LOOKS', 'SEVERAL', 'LATE', 'UNSURE', 'KEPT', 'ENDS',
+           'NONE_TRAINED', 'HALF_TRAINED', 'LIMITS', 'COARSE', 'ODDS', 'relative_gradients', 'state', 'Pull', 'pull_of',
+           'reading', 'copy_of', 'Batches', 'trial', 'drawn_targets', 'Effort', 'kept_of_one', 'looks_at', 'Cost',
+           'cost_of', 'measurements', 'features', 'chance', 'log_chi', 'discriminative_gradients', 'decades_off',
+           'odds_by_depth', 'depth_of', 'Timing', 'reaching', 'gradient_error', 'timing_features', 'ever_features',
+           'timing_for', 'Cause', 'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'Limit',
+           'network_of', 'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
 import copy, inspect, itertools, math, time, warnings
@@ -989,20 +989,29 @@ QUICK_TIMINGS = {
         [-0.0194, -0.005519, -0.004298, -0.02621, 0.01737, 0.2776]]), 0.56)}
 
 # %% ../nbs/13_verdict.ipynb #st3ps02d
+SHRUNK = .1 # share by which weight decay alone may shrink weights in `HORIZON` steps, to count as none
+
 def _optimiser_of(recipe):
-    "Kind and settings of a recipe's optimiser, without its learning rate"
+    "Kind and settings of a recipe's optimiser without rate and decay, and what decay takes off over its largest rate"
     opt = recipe.optimiser([nn.Parameter(torch.zeros(1))], lr=1e-3)
-    return type(opt), {k: v for k, v in opt.defaults.items() if k not in ("lr", "foreach", "fused")}
+    kind, settings = type(opt), {k: v for k, v in opt.defaults.items() if k not in ("lr", "foreach", "fused")}
+    decay = settings.pop("weight_decay", None) or 0
+    apart = settings.pop("decoupled_weight_decay", kind is torch.optim.AdamW)
+    # without decay both take the same steps
+    if kind is torch.optim.Adam and (apart or not decay): kind = torch.optim.AdamW
+    # momentum repeats a part of the gradient 1/(1 - momentum) times
+    return kind, settings, max(recipe.lrs)*decay*HORIZON/max(1 - settings.get("momentum", 0), 1e-9)
 
 def timing_for(
     recipe:Recipe, # how a network will be trained
     effort:str="full", # 'full' or 'quick'
 ) -> Timing|None: # None where none was measured for it
-    "The model that was measured for a recipe"
+    "The model that was measured for a recipe, or for one that takes the same steps"
+    kind, settings, shrunk = _optimiser_of(recipe)
     for timing in (QUICK_TIMINGS if effort == QUICK_EFFORT.name else TIMINGS).values():
         known = timing.recipe
         if (recipe.batch == known.batch and set(recipe.lrs) <= set(known.lrs)
-                and _optimiser_of(recipe) == _optimiser_of(known)): return timing
+                and (kind, settings) == _optimiser_of(known)[:2] and shrunk <= SHRUNK*(1 + 1e-9)): return timing
     return None
 
 # %% ../nbs/13_verdict.ipynb #59d5bb0d
