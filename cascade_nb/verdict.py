@@ -19,7 +19,7 @@ __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'DISTA
 import copy, inspect, itertools, math, time, warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
@@ -37,6 +37,7 @@ from .entropy import SCORES
 from .data import Data, Inputs, check_finite, gathered, inputs_of, rows_of
 from .entropy import cutoff
 from .engine.memory import FEWEST, STACK_BYTES, bytes_kept, rows_within
+from .engine.parallel import no_bars, watched
 from .graph import main_output, record, steering
 from .guard import (BadInput, Builder, Count, Late, Natural, Positive, check_readable, checked,
                               free_memory, hooked, randomness_kept, tensors_in, untouched, unwrapped)
@@ -760,7 +761,8 @@ def measurements(
         _check_constant(look.y, pull, at_start)
         ds.attrs["start_excess"] = _excess(at_start, pull) if math.isfinite(at_start) else LOST_READING[2]
         if enough is not None: recipe = replace(recipe, lrs=tuple(sorted(recipe.lrs, reverse=True)))
-        for lr, found in _trials(net, learn, look, pull, loss, recipe, rows, effort.trial):
+        trials = _trials(net, learn, look, pull, loss, recipe, rows, effort.trial)
+        for lr, found in watched(trials, len(recipe.lrs), "learning rates tried", "trial"):
             tried[lr] = found
             ds = _with_readings(ds, tried, effort)
             if enough is not None and enough(ds): break
@@ -1237,7 +1239,7 @@ def _changes(net, x, look, verdict):
     ev, cause, proven, refuted = verdict.each[0], verdict.cause, [], []
     if "late" in ev.attrs: return (), () # eight steps were not enough to tell, so they prove no change
     fitting = [c for c in CURES if c.fits(ev, cause)] if _matrices(net) else []
-    for cure in fitting[:LOOKS]:
+    for cure in watched((c for c in fitting[:LOOKS]), len(fitting[:LOOKS]), "changes tried", "change"):
         try: changed = look(*cure.made(copy_of(net), on_device(x, net), ev), 0, targets=cure.targets)
         except (BadInput, torch.linalg.LinAlgError): changed = None # the change broke the network
         after = changed is not None and Verdict(changed.expand_dims("repeat"), verdict.recipe)
@@ -1616,6 +1618,7 @@ def diagnose(
     quick:bool=False, # fewer inputs and shorter trials: some ten training steps in all, and a wider interval
     # try every learning rate of the recipe; else from the largest down, until it is expected to train at one
     every_rate:bool=False,
+    progress:bool=True, # show bars where it takes more than two seconds
 ) -> Verdict: # with its reasons
     "Will it train by this recipe, how soon, how deep, where is the signal lost, what to change"
     effort = QUICK_EFFORT if quick else FULL_EFFORT
@@ -1638,8 +1641,9 @@ def diagnose(
                   effort:Effort=effort) -> xr.Dataset:
         "By some learning rates of the recipe, or from the largest down until one is enough"
         at = torch.randperm(len(x), device="cpu", generator=torch.Generator().manual_seed(i))[:n]
-        return measurements(net, x[at], rows_of(targets(y) if targets else y, at, len(x)), loss,
-                            replace(recipe, lrs=lrs or recipe.lrs), max_memory, effort, None if lrs else enough)
+        with nullcontext() if progress else no_bars():
+            return measurements(net, x[at], rows_of(targets(y) if targets else y, at, len(x)), loss,
+                                replace(recipe, lrs=lrs or recipe.lrs), max_memory, effort, None if lrs else enough)
     def verdict_by(lrs:tuple) -> Verdict:
         found = [looked_at(made[0], x, 0, lrs)]
         found += [looked_at(made[i], x, i, tuple(found[0].lr.values)) for i in range(1, repeats)]
@@ -1656,7 +1660,8 @@ def diagnose(
         raise BadInput(f"nothing comes back from any layer to decoders of {n_train} inputs, and {effort.trial} steps "
                        f"moved no output towards its target: too little to tell by, leave out quick=True")
     if not prove or not verdict.probability < .5 or verdict.cause in ENDS: return verdict
-    return Verdict(verdict.measurements, recipe, *_changes(made[0], x, looked_at, verdict))
+    with nullcontext() if progress else no_bars(): changes = _changes(made[0], x, looked_at, verdict)
+    return Verdict(verdict.measurements, recipe, *changes)
 
 # %% ../nbs/13_verdict.ipynb #b8b65144
 def middle(
