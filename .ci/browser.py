@@ -518,22 +518,26 @@ def in_lab(browser, base, pages):
 REPORTS = """
 import sys
 from pathlib import Path
+import xarray as xr
 from cascade_nb import diagnose, load_dataset, mlp
 from cascade_nb.training import PAPER
+from cascade_nb.verdict import Recommendation
 d, folder = load_dataset("mnist_sample", n_test=500), Path(sys.argv[1])
+shown = {"start": Recommendation(xr.Dataset({"odds": (("var_w", "var_b", "seed"), [[[-3.]], [[.5]]])}, {"var_w": [.5, 1.5], "var_b": [.05], "seed": [0]}))}
 for name, how in (("good", dict(net=mlp(6, 40))), ("bad", dict(net=mlp(40, 60, var_w=.4))), ("unknown", dict(net=mlp(3, 20), recipe=PAPER))):
-    verdict = diagnose(data=d, quick=True, **how)
-    verdict.save(folder/f"{name}.html", pictures=d.x_test[:4])
+    shown[name] = diagnose(data=d, quick=True, **how)
+    shown[name].save(folder/f"{name}.html", pictures=d.x_test[:4])
+for name, o in shown.items():
     for theme, colours in (("light", "#fff;color:#111"), ("dark", "#111;color:#eee")):
-        (folder/f"{name}-{theme}.html").write_text(f"<!DOCTYPE html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'><title>x</title></head><body style='background:{colours}'><main>{verdict._repr_html_()}</main></body></html>", encoding="utf-8")
+        (folder/f"{name}-{theme}.html").write_text(f"<!DOCTYPE html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'><title>x</title></head><body style='background:{colours}'><main>{o._repr_html_()}</main></body></html>", encoding="utf-8")
 """
 
 def reports(browser, base, pages):
-    "A saved report, and a verdict as a notebook shows it, light and dark: axe-core finds nothing, and a phone shows them"
+    "A saved report, and verdicts and recommendations as a notebook shows them, light and dark: axe-core finds nothing, and a phone shows them"
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run([sys.executable, "-c", REPORTS, folder], check=True)
         files = sorted(Path(folder).glob("*.html"))
-        assert len(files) == 9, f"{len(files)} pages"
+        assert len(files) == 11, f"{len(files)} pages"
         for file in files:
             with opened(browser, file.as_uri(), viewport=DESKTOP) as page:
                 for check in (pictures, functools.partial(accessible, contrast=True), narrow): check(page)

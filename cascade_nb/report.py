@@ -198,8 +198,10 @@ def _inline(figure):
 @patch
 def _repr_html_(self:Recommendation) -> str:
     margin = "any factor that was tried" if math.isinf(self.margin) else f"a factor of {self.margin:.2g}"
-    lo, hi = (float(chance(math.log(self.probability/(1 - self.probability)) + k)) for k in (-1, 1))
-    seen = f"<img alt='Probability of training at each σ_w² that was tried' src='{_inline(self.plot().figure)}'>"
+    p = min(max(self.probability, 1e-9), 1 - 1e-9)
+    lo, hi = (float(chance(math.log(p/(1 - p)) + k)) for k in (-1, 1))
+    seen = (f"<img alt='Probability of training at each σ_w² that was tried' style='max-width:100%;height:auto' "
+            f"src='{_inline(self.plot().figure)}'>")
     return _line(lo, hi, f"probability {self.probability:.2f}") + seen + _table("Where to start", (), [
         ("σ_w²", f"{self.var_w:.3g}"), ("σ_b²", f"{self.var_b:g}"),
         ("it trains", f"within 150 steps of SGD with probability {self.probability:.2f}"),
