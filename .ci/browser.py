@@ -393,7 +393,7 @@ def explorer(browser, base, pages):
             print(f"up after {time.time() - start:.0f} s")
             for check in (no_error, moves, stays_on_the_diagram, labels_apart, says_what_is_wrong, takes_pictures, gives_files, computes, no_error, narrow): check(page)
             keeps_its_address(browser, page)
-            accessible(page)
+            accessible(page, contrast=True) # its address has no name of a page
             if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/voila.png", full_page=True)
             culled(nobodys)
             no_error(page) # whose own kernel goes on
@@ -515,6 +515,36 @@ def in_lab(browser, base, pages):
                 if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/lab-explorer-{colours}.png")
                 if colours == "Dark": keeps_its_keys(page, ".cascade-explorer :is(input, select, button)")
 
+REPORTS = """
+import sys
+from pathlib import Path
+import xarray as xr
+from cascade_nb import diagnose, load_dataset, mlp
+from cascade_nb.training import PAPER
+from cascade_nb.verdict import Recommendation
+d, folder = load_dataset("mnist_sample", n_test=500), Path(sys.argv[1])
+shown = {"start": Recommendation(xr.Dataset({"odds": (("var_w", "var_b", "seed"), [[[-3.]], [[.5]]])}, {"var_w": [.5, 1.5], "var_b": [.05], "seed": [0]}))}
+for name, how in (("good", dict(net=mlp(6, 40))), ("bad", dict(net=mlp(40, 60, var_w=.4))), ("unknown", dict(net=mlp(3, 20), recipe=PAPER))):
+    shown[name] = diagnose(data=d, quick=True, **how)
+    shown[name].save(folder/f"{name}.html", pictures=d.x_test[:4])
+for name, o in shown.items():
+    for theme, colours in (("light", "#fff;color:#111"), ("dark", "#111;color:#eee")):
+        (folder/f"{name}-{theme}.html").write_text(f"<!DOCTYPE html><html lang=en><head><meta charset=utf-8><meta name=viewport content='width=device-width'><title>x</title></head><body style='background:{colours}'><main>{o._repr_html_()}</main></body></html>", encoding="utf-8")
+"""
+
+def reports(browser, base, pages):
+    "A saved report, and verdicts and recommendations as a notebook shows them, light and dark: axe-core finds nothing, and a phone shows them"
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, "-c", REPORTS, folder], check=True)
+        files = sorted(Path(folder).glob("*.html"))
+        assert len(files) == 11, f"{len(files)} pages"
+        for file in files:
+            with opened(browser, file.as_uri(), viewport=DESKTOP) as page:
+                for check in (pictures, functools.partial(accessible, contrast=True), narrow): check(page)
+                page.set_viewport_size(PHONE)
+                accessible(page, contrast=True)
+                if ARGS.shots: page.screenshot(path=f"{ARGS.shots}/report-{file.stem}.png", full_page=True)
+
 def unchanged(browser, base, pages):
     "JupyterLab writes a kernel's name and version into every notebook it opens; saved under the project's hook, the file is what it was"
     hook = "--ContentsManager.pre_save_hook=nbdev.clean.clean_jupyter"
@@ -546,7 +576,7 @@ def shots(browser, base, folder):
 
 def main():
     pages, failed = sorted(str(p.relative_to(SITE)) for p in Path(SITE).rglob("*.html")), 0
-    checks = [every_page, every_player, by_touch, words, search, without_kernel, explorer, in_lab, unchanged, without_anywidget]
+    checks = [every_page, every_player, by_touch, words, search, without_kernel, reports, explorer, in_lab, unchanged, without_anywidget]
     if ARGS.only: checks = [c for c in checks if c.__name__ == ARGS.only]
     with served(SITE) as base, sync_playwright() as p:
         browser = launched(p)

@@ -9,6 +9,7 @@
 7 draws       random numbers of a generator say their device, or they fail under torch.set_default_device
 8 lines       lines over 120 columns and statements joined by `;` in code cells: counted, for now not a failure
 9 outputs   no warning, error or progress bar is saved as a notebook's output
+10 install  no page installs the package from an index, as long as no index has it
 
 Exit code 1 where any of them but 8 has a finding. `--only 1,3` looks at some of them.
 """
@@ -271,7 +272,16 @@ def outputs(root:Path) -> Iterator[Finding]:
                 yield Finding(f"{p.relative_to(root)}, cell {i}", "a warning or an error is saved as an output")
 
 
-CHECKS = {1: private, 2: engine, 3: notebooks, 4: numbers, 5: paths, 6: stairs, 7: draws, 8: lines, 9: outputs}
+def install(root:Path) -> Iterator[Finding]:
+    for p in sorted((root/"nbs").rglob("*.ipynb")):
+        if ".ipynb_checkpoints" in p.parts: continue
+        for i, c in enumerate(json.loads(p.read_text(encoding="utf-8"))["cells"]):
+            for command in re.findall(r"pip install [^\n`]*", "".join(c["source"])) if c["cell_type"] == "markdown" else ():
+                if PACKAGE in command and "git+" not in command:
+                    yield Finding(f"{p.relative_to(root)}, cell {i}", f"{command!r} asks an index for the package")
+
+
+CHECKS = {1: private, 2: engine, 3: notebooks, 4: numbers, 5: paths, 6: stairs, 7: draws, 8: lines, 9: outputs, 10: install}
 REPORT_ONLY = {8}
 
 

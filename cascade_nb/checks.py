@@ -46,8 +46,9 @@ class Untrainable(AssertionError):
         verdict:Verdict, # on the network
         at_least:float, # the probability that was asked for
     ):
+        more = "" if verdict.advice else "\n             diagnose(net, data, recipe=...) tries changes on a copy"
         super().__init__(shortened(f"the network trains with probability {verdict.probability:.2f}, and at least "
-                                   f"{at_least:g} was asked for\n{verdict}"))
+                                   f"{at_least:g} was asked for\n{verdict}{more}"))
         self.verdict, self.at_least = verdict, at_least
 
     def __reduce__(self): return Untrainable, (self.verdict, self.at_least)
@@ -60,10 +61,9 @@ def assert_trainable(
     recipe:str|Recipe=ADAMW, # how it will be trained; a name from `RECIPES`, such as 'sgd'
     at_least:Share=.5, # probability of training
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
-    # batches of inputs, and draws of the weights where a builder is given; None: 2, and 1 where `quick`
-    repeats:Count|None=None,
+    repeats:Count=1, # batches of inputs, and draws of the weights where a builder is given
     n_train:Count|None=None, # inputs that decoders learn from, in each; None: 2,048, and 192 where `quick`
-    prove:bool=True, # try changes on a copy where the network is not expected to train
+    prove:bool=False, # try changes on a copy where the network is not expected to train; up to 24 steps each
     quick:bool=False, # a tenth of the inputs and shorter trials, see `diagnose`
 ) -> Verdict: # where it passes
     "Raise `Untrainable` where a network is not expected to train"

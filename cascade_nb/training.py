@@ -8,7 +8,7 @@ __all__ = ['IGNORED', 'SGD', 'ADAMW', 'SHORT', 'PAPER', 'RECIPES', 'RESULTS', 'L
            'learning_curve', 'recipe_settings', 'measure_trainability']
 
 # %% ../nbs/12_training.ipynb #5a0eb799
-import inspect, math, time
+import inspect, math, time, warnings
 from collections.abc import Callable
 from .engine.pools import Executor
 from dataclasses import dataclass
@@ -198,21 +198,31 @@ def recipe_named(
     raise BadInput(f"recipe is {recipe!r}: choose one of {', '.join(RECIPES)}, or give a Recipe")
 
 # %% ../nbs/12_training.ipynb #8f11fa55
+def _of_groups(opt):
+    "Settings that all groups of an optimiser share; of their weight decays the largest"
+    known = set(inspect.signature(type(opt)).parameters) - {"params", "lr", "foreach", "fused"}
+    each = [{k: v for k, v in group.items() if k in known} for group in opt.param_groups]
+    settings = dict(each[0])
+    if "weight_decay" in settings: settings["weight_decay"] = max(group["weight_decay"] for group in each)
+    differ = sorted({k for group in each for k in settings if k != "weight_decay" and group[k] != settings[k]})
+    if not differ: return settings
+    raise BadInput(f"the optimiser's groups differ in {', '.join(differ)}: a recipe has one setting for all weights, "
+                   "give Recipe(optimiser=..., lrs=...)")
+
 @patch(cls_method=True)
 def from_optimizer(cls:Recipe,
     opt:torch.optim.Optimizer, # any optimiser, of any network; only read
     steps:int=150, # how long it will run
     batch:int=64, # inputs a step
 ) -> Recipe:
-    "The recipe of an optimiser"
+    "The recipe of an optimiser; where its groups differ in rate or weight decay, with the largest of each"
+    settings = _of_groups(opt)
     # a scheduler keeps the rate to which its warm-up leads
     lrs = sorted({float(group.get("initial_lr", group["lr"])) for group in opt.param_groups})
     if len(lrs) > 1:
-        raise BadInput(f"the optimiser's groups have learning rates {', '.join(f'{lr:g}' for lr in lrs)}: "
-                       "a recipe has one for all weights, give Recipe(optimiser=..., lrs=...)")
-    known = inspect.signature(type(opt)).parameters
-    settings = {k: v for k, v in opt.param_groups[0].items() if k in known and k not in ("params", "lr")}
-    return cls(optimiser=partial(type(opt), **settings), lrs=tuple(lrs), batch=batch, steps=steps)
+        warnings.warn(f"the optimiser's groups have learning rates {', '.join(f'{lr:g}' for lr in lrs)}: the recipe "
+                      f"takes {lrs[-1]:g}, the largest, for all weights", stacklevel=2)
+    return cls(optimiser=partial(type(opt), **settings), lrs=(lrs[-1],), batch=batch, steps=steps)
 
 # %% ../nbs/12_training.ipynb #74b2f528
 @torch.no_grad()

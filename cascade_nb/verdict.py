@@ -5,12 +5,12 @@
 # %% auto #0
 __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'DISTANCES', 'RANGES', 'FEWER', 'SMALLEST', 'PRECISION',
            'N_TEST', 'FULL_EFFORT', 'QUICK_EFFORT', 'AT_ONCE', 'PASSING', 'WORKING', 'OUTPUT_COPIES', 'LOOK_COPIES',
-           'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'GROWN',
-           'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'TOO_FAR', 'DROPPED', 'FORGOTTEN', 'STUCK', 'FAULTS', 'BACK',
-           'LARGE', 'UNRELATED', 'CURES', 'LOOKS', 'SEVERAL', 'LATE', 'UNSURE', 'KEPT', 'ENDS', 'NONE_TRAINED',
-           'HALF_TRAINED', 'LIMITS', 'SYMBOLS', 'COARSE', 'GAINS', 'ATTENTION', 'ODDS', 'TRIED', 'relative_gradients',
-           'state', 'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial', 'drawn_targets', 'Effort',
-           'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements', 'features', 'chance', 'log_chi',
+           'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS',
+           'SHRUNK', 'GROWN', 'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'TOO_FAR', 'DROPPED', 'FORGOTTEN', 'STUCK',
+           'FAULTS', 'BACK', 'LARGE', 'UNRELATED', 'CURES', 'LOOKS', 'SEVERAL', 'LATE', 'UNSURE', 'KEPT', 'ENDS',
+           'NONE_TRAINED', 'HALF_TRAINED', 'LIMITS', 'SYMBOLS', 'COARSE', 'GAINS', 'ATTENTION', 'ODDS', 'TRIED',
+           'relative_gradients', 'state', 'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial', 'drawn_targets',
+           'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements', 'features', 'chance', 'log_chi',
            'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Timing', 'reaching',
            'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause', 'first_loss', 'Fault',
            'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'Limit', 'network_of', 'diagnose', 'middle',
@@ -20,7 +20,7 @@ __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'DISTA
 import copy, inspect, itertools, math, time, warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, nullcontext
 from dataclasses import replace
 from functools import partial, reduce
 from pathlib import Path
@@ -39,6 +39,7 @@ from .entropy import SCORES
 from .data import Data, Inputs, check_finite, gathered, inputs_of, rows_of
 from .entropy import cutoff
 from .engine.memory import FEWEST, STACK_BYTES, bytes_kept, rows_within
+from .engine.parallel import no_bars, watched
 from .graph import main_output, record, steering
 from .guard import (BadInput, Builder, Count, Late, Natural, Positive, check_readable, checked,
                               free_memory, hooked, randomness_kept, tensors_in, untouched, unwrapped)
@@ -785,7 +786,8 @@ def measurements(
         _check_constant(look.y, pull, at_start)
         ds.attrs["start_excess"] = _excess(at_start, pull) if math.isfinite(at_start) else LOST_READING[2]
         if enough is not None: recipe = replace(recipe, lrs=tuple(sorted(recipe.lrs, reverse=True)))
-        for lr, found in _trials(net, learn, look, pull, loss, recipe, rows, effort.trial):
+        trials = _trials(net, learn, look, pull, loss, recipe, rows, effort.trial)
+        for lr, found in watched(trials, len(recipe.lrs), "learning rates tried", "trial"):
             tried[lr] = found
             ds = _with_readings(ds, tried, effort)
             if enough is not None and enough(ds): break
@@ -1014,20 +1016,29 @@ QUICK_TIMINGS = {
         [-0.0194, -0.005519, -0.004298, -0.02621, 0.01737, 0.2776]]), 0.56)}
 
 # %% ../nbs/13_verdict.ipynb #st3ps02d
+SHRUNK = .1 # share by which weight decay alone may shrink weights in `HORIZON` steps, to count as none
+
 def _optimiser_of(recipe):
-    "Kind and settings of a recipe's optimiser, without its learning rate"
+    "Kind and settings of a recipe's optimiser without rate and decay, and what decay takes off over its largest rate"
     opt = recipe.optimiser([nn.Parameter(torch.zeros(1))], lr=1e-3)
-    return type(opt), {k: v for k, v in opt.defaults.items() if k not in ("lr", "foreach", "fused")}
+    kind, settings = type(opt), {k: v for k, v in opt.defaults.items() if k not in ("lr", "foreach", "fused")}
+    decay = settings.pop("weight_decay", None) or 0
+    apart = settings.pop("decoupled_weight_decay", kind is torch.optim.AdamW)
+    # without decay both take the same steps
+    if kind is torch.optim.Adam and (apart or not decay): kind = torch.optim.AdamW
+    # momentum repeats a part of the gradient 1/(1 - momentum) times
+    return kind, settings, max(recipe.lrs)*decay*HORIZON/max(1 - settings.get("momentum", 0), 1e-9)
 
 def timing_for(
     recipe:Recipe, # how a network will be trained
     effort:str="full", # 'full' or 'quick'
 ) -> Timing|None: # None where none was measured for it
-    "The model that was measured for a recipe"
+    "The model that was measured for a recipe, or for one that takes the same steps"
+    kind, settings, shrunk = _optimiser_of(recipe)
     for timing in (QUICK_TIMINGS if effort == QUICK_EFFORT.name else TIMINGS).values():
         known = timing.recipe
         if (recipe.batch == known.batch and set(recipe.lrs) <= set(known.lrs)
-                and _optimiser_of(recipe) == _optimiser_of(known)): return timing
+                and (kind, settings) == _optimiser_of(known)[:2] and shrunk <= SHRUNK*(1 + 1e-9)): return timing
     return None
 
 # %% ../nbs/13_verdict.ipynb #59d5bb0d
@@ -1253,7 +1264,7 @@ def _changes(net, x, look, verdict):
     ev, cause, proven, refuted = verdict.each[0], verdict.cause, [], []
     if "late" in ev.attrs: return (), () # eight steps were not enough to tell, so they prove no change
     fitting = [c for c in CURES if c.fits(ev, cause)] if _matrices(net) else []
-    for cure in fitting[:LOOKS]:
+    for cure in watched((c for c in fitting[:LOOKS]), len(fitting[:LOOKS]), "changes tried", "change"):
         try: changed = look(*cure.made(copy_of(net), on_device(x, net), ev), 0, targets=cure.targets)
         except (BadInput, torch.linalg.LinAlgError): changed = None # the change broke the network
         after = changed is not None and Verdict(changed.expand_dims("repeat"), verdict.recipe)
@@ -1634,6 +1645,7 @@ def diagnose(
     quick:bool=False, # fewer inputs and shorter trials: some ten training steps in all, and a wider interval
     # try every learning rate of the recipe; else from the largest down, until it is expected to train at one
     every_rate:bool=False,
+    progress:bool=True, # show bars where it takes more than two seconds
 ) -> Verdict: # with its reasons
     "Will it train by this recipe, how soon, how deep, where is the signal lost, what to change"
     effort = QUICK_EFFORT if quick else FULL_EFFORT
@@ -1657,8 +1669,9 @@ def diagnose(
                   effort:Effort=effort) -> xr.Dataset:
         "By some learning rates of the recipe, or from the largest down until one is enough"
         at = torch.randperm(len(x), device="cpu", generator=torch.Generator().manual_seed(i))[:n]
-        return measurements(net, x[at], rows_of(targets(y) if targets else y, at, len(x)), loss,
-                            replace(recipe, lrs=lrs or recipe.lrs), max_memory, effort, None if lrs else enough)
+        with nullcontext() if progress else no_bars():
+            return measurements(net, x[at], rows_of(targets(y) if targets else y, at, len(x)), loss,
+                                replace(recipe, lrs=lrs or recipe.lrs), max_memory, effort, None if lrs else enough)
     def verdict_by(lrs:tuple) -> Verdict:
         found = [looked_at(made[0], x, 0, lrs)]
         found += [looked_at(made[i], x, i, tuple(found[0].lr.values)) for i in range(1, repeats)]
@@ -1675,7 +1688,8 @@ def diagnose(
         raise BadInput(f"nothing comes back from any layer to decoders of {n_train} inputs, and {effort.trial} steps "
                        f"moved no output towards its target: too little to tell by, leave out quick=True")
     if not prove or not verdict.probability < .5 or verdict.cause in ENDS: return verdict
-    return Verdict(verdict.measurements, recipe, *_changes(made[0], x, looked_at, verdict))
+    with nullcontext() if progress else no_bars(): changes = _changes(made[0], x, looked_at, verdict)
+    return Verdict(verdict.measurements, recipe, *changes)
 
 # %% ../nbs/13_verdict.ipynb #b8b65144
 def middle(
