@@ -1823,7 +1823,7 @@ def _odds(make, x, y, recipe=None):
 def _drawable(make_net):
     "A builder that takes var_w, var_b and seed"
     if "var_w" in inspect.signature(make_net).parameters: return make_net
-    def drawn(var_w:float, var_b:float, seed:int=0, **kw) -> nn.Module:
+    def drawn(var_w:float, var_b:float, seed:int=0, **kw:object) -> nn.Module:
         return init_normal_(make_net(**kw), var_w, var_b, seed)
     drawn.__name__ = label_of(make_net)
     return drawn
@@ -1896,7 +1896,7 @@ def recommend_init(
     search:dict|None=None,
     # how it will be trained; None: by the two signals of SGD, and `TRIED` where further arguments are searched
     recipe:str|Recipe|None=None,
-    **fixed, # arguments of `make_net` that do not vary, such as depth=60
+    **fixed:object, # arguments of `make_net` that do not vary, such as depth=60
 ) -> Recommendation: # with the odds at every point that was tried
     "The arguments from which this network is likeliest to train: variances of weights and biases, and further ones"
     data, search = _images_of(data), _searched(make_net, search, fixed)
