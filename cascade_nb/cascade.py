@@ -602,7 +602,8 @@ def fit_epochs(self:Cascade,
     with self._precise(), untouched(self.net, self.train), torch.no_grad():
         x = self.given(x)
         acts = (a.flatten(1) for a, in self.reader.walk([x]))
-        self.decoders, self.mean = adam_decoders(pairwise(acts), self.seed, order, epochs), self.reader.layer_0(x).mean(0)
+        self.decoders = adam_decoders(pairwise(acts), self.seed, order, epochs)
+        self.mean = self.reader.layer_0(x).mean(0)
     self.decoders[0].bias = self.decoders[0].bias.view(self.shape)
     return self
 
