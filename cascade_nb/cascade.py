@@ -24,7 +24,8 @@ from .guard import BadInput, Count, Names, Seed, check_name, checked, untouched,
 from .data import Batch, Batches, Inputs, input_batches, inputs_of, is_whole
 from .graph import fingerprint
 from .layers import check_tensor, layer_reader, table_html
-from .decoders import SOLVERS, Decoder, check_inputs, check_noise, decoder_class, kind_of, learner, to_undo
+from .decoders import SOLVERS, Decoder, adam_decoders, check_inputs, check_noise, decoder_class
+from .decoders import kind_of, learner, to_undo
 from .entropy import SCORES, Seen, correlation, dot_sums, score_columns
 from .engine.chains import TRIM, LowRank, Pace, reduces_rank_at, truncated
 from .engine.memory import STACK_BYTES, batch_rows, rows_within
@@ -585,6 +586,26 @@ def _repr_html_(self:Cascade):
         head, rows = [*head, "explained variance"], [[*row, f"{v:.3f}"] for row, v in zip(rows, r2)]
         curve = curve_html(r2, "explained variance")
     return f"<p>{html.escape(repr(self))}</p>{curve}{table_html([head, *rows])}"
+
+# %% ../nbs/08_cascade.ipynb #0e5f0002
+@patch
+@checked
+def fit_epochs(self:Cascade,
+    x:Batch, # all inputs, in memory
+    epochs:Count=1, # passes over them
+    order:Seed|None=None, # of the order of inputs alone; None: as `seed`, which draws the start
+) -> Cascade: # itself
+    "As `fit` for the paper's decoders of a plain tower of tanh, many layers at once"
+    self.prepare(x[:2])
+    tanh = self.reader.plain and all(to_undo(m).act == "tanh" for m in self.reader.modules)
+    if self.solver != "adam" or not tanh: raise BadInput("many layers at once: only adam, and a tower of tanh; use fit")
+    with self._precise(), untouched(self.net, self.train), torch.no_grad():
+        x = self.given(x)
+        acts = (a.flatten(1) for a, in self.reader.walk([x]))
+        self.decoders = adam_decoders(pairwise(acts), self.seed, order, epochs)
+        self.mean = self.reader.layer_0(x).mean(0)
+    self.decoders[0].bias = self.decoders[0].bias.view(self.shape)
+    return self
 
 # %% ../nbs/08_cascade.ipynb #dc06486a
 def _checksum(settings, tensors):

@@ -5,14 +5,14 @@
 # %% auto #0
 __all__ = ['OUTPUTS', 'WEIGHTED', 'POOLS', 'SOLVERS', 'KINDS', 'RENAMED', 'Decoder', 'LinearDecoder', 'Learner', 'check_noise',
            'check_inputs', 'RidgeLearner', 'ridge_decoder', 'TanhDecoder', 'ReluDecoder', 'AdamLearner', 'adam_decoder',
-           'Undo', 'to_undo', 'Solver', 'Kind', 'kind_of', 'learner', 'decoder_class']
+           'adam_decoders', 'Undo', 'to_undo', 'Solver', 'Kind', 'kind_of', 'learner', 'decoder_class']
 
 # %% ../nbs/06_decoders.ipynb #c1833e0b
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from fastcore.basics import patch
-
+from itertools import groupby, islice
 from typing import Callable, NamedTuple
 import torch
 from torch import Tensor, nn
@@ -249,6 +249,41 @@ def adam_decoder(
     "One epoch of Adam on the mean squared error of a Linear + tanh decoder (arXiv:2406.12916)"
     pairs = list(pairs)
     return AdamLearner(*(t.shape[1:] for t in pairs[0]), seed, batch).fit(pairs)
+
+# %% ../nbs/06_decoders.ipynb #0ada0002
+def _together(pairs, starts, orders, epochs, batch):
+    "Train the decoders of layers of one shape, step by step for all of them"
+    prevs, curs = zip(*pairs)
+    begun = [AdamLearner(p.shape[1:], c.shape[1:], s)._begin(c)[0][0] for p, c, s in zip(prevs, curs, starts)]
+    W, b = torch.stack([d.weight for d in begun]), torch.stack([d.bias for d in begun])
+    opt = torch.optim.Adam([W, b], fused=True)
+    for _ in range(epochs):
+        order = torch.stack([torch.randperm(len(curs[0]), device="cpu", generator=g) for g in orders]).to(W.device)
+        for i in order.split(batch, 1):
+            x, prev = (torch.stack([t[k] for t, k in zip(o, i)]) for o in (curs, prevs))
+            y = torch.baddbmm(b[:, None], x, W.mT).tanh_()
+            d = (y - prev)*(1 - y*y)*(2/y[0].numel())
+            W.grad, b.grad = torch.bmm(d.mT, x), d.sum(1)
+            opt.step()
+    return [TanhDecoder(*o) for o in zip(W, b)]
+
+# %% ../nbs/06_decoders.ipynb #0ada0003
+def adam_decoders(
+    pairs:Iterable, # of (x_{l-1}, x_l) for layers 1, 2, …, each (N, units)
+    seed:int=0, # of the start; layer l has `seed + l - 1`
+    order:int|None=None, # of the order of the inputs, likewise; None: as `seed`
+    epochs:int=1, # passes over the inputs
+    batch:int=64, # inputs a step
+    at_once:int=10, # layers of one shape that are trained together
+) -> list: # of TanhDecoder, one a layer
+    "What `adam_decoder` learns for each pair, many layers at once"
+    found, order = [], seed if order is None else order
+    for _, alike in groupby(pairs, lambda o: (o[0].shape, o[1].shape)):
+        while some := list(islice(alike, at_once)):
+            layers = range(len(found), len(found) + len(some))
+            orders = [torch.Generator().manual_seed(order + l) for l in layers]
+            found += _together(some, [seed + l for l in layers], orders, epochs, batch)
+    return found
 
 # %% ../nbs/06_decoders.ipynb #0c5c0022
 class Undo(NamedTuple):

@@ -4,15 +4,16 @@
 
 # %% auto #0
 __all__ = ['IGNORED', 'SGD', 'ADAMW', 'SHORT', 'PAPER', 'RECIPES', 'RESULTS', 'Loss', 'outputs_of', 'chosen_loss', 'given_loss',
-           'best_constant', 'Recipe', 'recipe_named', 'accuracy', 'train_once', 'best_training', 'held_out_loss',
-           'learning_curve', 'recipe_settings', 'measure_trainability']
+           'best_constant', 'Recipe', 'recipe_named', 'batches', 'accuracy', 'train_once', 'best_training',
+           'held_out_loss', 'learning_curve', 'recipe_settings', 'measure_trainability']
 
 # %% ../nbs/12_training.ipynb #5a0eb799
 import inspect, math, time, warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from .engine.pools import Executor
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 import numpy as np
@@ -174,6 +175,7 @@ class Recipe:
     enough:Number = .4 # test accuracy from which a network counts as trained
     stop:Number = 1. # test accuracy at which training ends
     early_abort:Number = .15 # test accuracy to exceed within half of the steps
+    by_epochs:bool = False # whether all images come before one comes again; False: each batch is drawn anew
 
     def __post_init__(self):
         if not isinstance(self.lrs, (list, tuple)) or not self.lrs:
@@ -186,7 +188,7 @@ ADAMW = Recipe(optimiser=torch.optim.AdamW, lrs=(3e-4, 1e-3, 1e-4), steps=2000)
 SHORT = Recipe() # SGD for 150 steps
 # an epoch is 938 batches of 64 images
 PAPER = Recipe(loss=softmax_then_cross_entropy, optimiser=torch.optim.SGD, lrs=(1e-3,),
-               steps=200*938, every=938, stop=.4, early_abort=0.)
+               steps=200*938, every=938, stop=.4, early_abort=0., by_epochs=True)
 RECIPES = {"sgd": SGD, "adamw": ADAMW, "short": SHORT, "paper": PAPER}
 
 def recipe_named(
@@ -224,6 +226,19 @@ def from_optimizer(cls:Recipe,
                       f"takes {lrs[-1]:g}, the largest, for all weights", stacklevel=2)
     return cls(optimiser=partial(type(opt), **settings), lrs=(lrs[-1],), batch=batch, steps=steps)
 
+# %% ../nbs/12_training.ipynb #74b20001
+def batches(
+    n:int, # inputs
+    recipe:Recipe, # its batch, its steps, and whether `by_epochs`
+) -> Iterator: # of their numbers, (batch,), one for each step; the last of an epoch may be smaller
+    "Which inputs each step sees"
+    rng = torch.Generator().manual_seed(0)
+    def drawn() -> Iterator:
+        while True:
+            if recipe.by_epochs: yield from torch.randperm(n, device="cpu", generator=rng).split(recipe.batch)
+            else: yield torch.randint(n, (recipe.batch,), device="cpu", generator=rng)
+    return islice(drawn(), recipe.steps)
+
 # %% ../nbs/12_training.ipynb #74b2f528
 @torch.no_grad()
 def accuracy(
@@ -245,9 +260,8 @@ def train_once(
 ) -> dict: # best accuracy, last loss, steps to `enough` (or all that were taken), diverged
     "Train with one learning rate"
     opt = recipe.optimiser(net.parameters(), lr=lr)
-    rng, best, reached, at = torch.Generator().manual_seed(0), 0., None, next(net.parameters()).device
-    for step in range(1, recipe.steps + 1):
-        i = torch.randint(len(data.x_train), (recipe.batch,), device="cpu", generator=rng)
+    best, reached, at = 0., None, next(net.parameters()).device
+    for step, i in enumerate(batches(len(data.x_train), recipe), 1):
         loss = recipe.loss(net(data.x_train[i].to(at)), data.y_train[i].to(at))
         if not loss.isfinite(): break
         opt.zero_grad()
@@ -303,10 +317,9 @@ def learning_curve(
 ) -> np.ndarray:
     "Train, and watch the loss on held-out data"
     x, y = inputs_of(train[0], net), train[1]
-    opt, rng, curve = recipe.optimiser(net.parameters(), lr=lr), torch.Generator().manual_seed(0), []
+    opt, curve = recipe.optimiser(net.parameters(), lr=lr), []
     net.train()
-    for step in range(1, recipe.steps + 1):
-        i = torch.randint(len(x), (recipe.batch,), device="cpu", generator=rng)
+    for step, i in enumerate(batches(len(x), recipe), 1):
         loss = measure(x[i].call(net), y[i])
         if not loss.isfinite(): break
         opt.zero_grad()
