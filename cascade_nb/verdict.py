@@ -33,6 +33,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from .cascade import COMPOSED, Cascade, device_of, on_device
+from .decoders import LEAST, ToLearn
 from .entropy import SCORES
 from .data import Data, Inputs, check_finite, gathered, inputs_of, rows_of
 from .entropy import cutoff
@@ -1598,7 +1599,7 @@ def diagnose(
     data:object,
     # batches of inputs, and draws of the weights where a builder is given; None: 2, and 1 where `quick`
     repeats:Count|None=None,
-    n_train:Count|None=None, # inputs that decoders learn from, in each; None: 2,048, and 192 where `quick`
+    n_train:ToLearn|None=None, # inputs that decoders learn from, in each; None: 2,048, and 192 where `quick`
     # of (what the network returns, targets); None: the recipe's own, or chosen by outputs and targets
     loss:Callable|None=None,
     recipe:str|Recipe=SGD, # how it will be trained; a name from `RECIPES`, such as 'adamw'
@@ -1748,7 +1749,7 @@ def recommend_init(
     var_b:Sequence[float]=(0., .05), # σ_b² to try
     seeds:Count=1, # networks a point
     rounds:Natural=2, # times that the grid is refined around the best point
-    n_train:Count=2048, # images that decoders learn from
+    n_train:ToLearn=2048, # images that decoders learn from
     store:str|Path|None=None, # path or URL where points are kept; the same call goes on there
     progress:bool=True, # show a bar
     **fixed, # arguments of `make_net` that do not vary, such as depth=60
@@ -1759,6 +1760,8 @@ def recommend_init(
             raise BadInput(f"the images have shape {tuple(data.shape)} and are {data.layout}: give a dense tensor, "
                            "(images, *shape)")
         data = Data("images", data, None, data[:2], None)
+    if len(data.x_train) < N_TEST + LEAST:
+        raise BadInput(f"{len(data.x_train)} images: give at least {N_TEST + LEAST}, better {n_train + N_TEST}")
     n = n_train + N_TEST
     measure = partial(_odds, x=data.x_train[:n], y=None if data.y_train is None else data.y_train[:n])
     def odds_on(var_w:Sequence[float], var_b:Sequence[float]) -> xr.Dataset:
