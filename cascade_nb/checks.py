@@ -21,6 +21,7 @@ from fastcore.basics import patch
 from torch import Tensor, nn
 from .cascade import device_of, on_device
 from .data import Inputs, gathered, rows_of
+from .decoders import ToLearn
 from .guard import (BadInput, Builder, Count, Late, Names, Share, Sizes, check_name, check_readable,
                               checked, hooked, untouched, unwrapped)
 from .layers import check_batch
@@ -353,7 +354,7 @@ def compare(
     net_b:nn.Module|Callable, # another of the same layers
     data:object, # what `diagnose` takes: a `Data`, inputs, (inputs, targets), or an iterable of such pairs
     draws:Count=3, # of the weights of each
-    n_train:Count=512, # inputs that decoders learn from
+    n_train:ToLearn=512, # inputs that decoders learn from
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> Comparison:
     "The first layer where two networks differ beyond chance, and what is measured on both"
@@ -442,7 +443,11 @@ class Coordinates:
                 found[k, along] = "flat" if flat else "rises" if change > 0 else "falls"
         return found
 
-    def __repr__(self): return "\n".join(_sentence(self.dataset, *k, how) for k, how in self.readings.items())
+    def __repr__(self):
+        if not self.readings:
+            values = [f"{text}: {float(self.dataset[k].mean()):.2g}" for k, text in QUANTITIES.items()]
+            return "\n".join([*values, "how they change: give several widths, or several depths"])
+        return "\n".join(_sentence(self.dataset, *k, how) for k, how in self.readings.items())
 
 # %% ../nbs/18_checks.ipynb #c4ec0052
 def _sentence(ds, name, along, how):
@@ -479,7 +484,7 @@ def coordinate_check(
     widths:Sizes=(32, 64, 128), # to build
     depths:Sizes=(4, 8, 16), # to build
     seeds:Count=2, # networks at each
-    n_train:Count=1024, # inputs that decoders learn from
+    n_train:ToLearn=1024, # inputs that decoders learn from
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> Coordinates: # with the reading in words
     "How what comes back, activations and gradients change with width and depth"

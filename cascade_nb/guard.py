@@ -487,6 +487,9 @@ def whole_file(
     path:Path, # where the file belongs
 ) -> Iterator[Path]: # where to write it
     "A place beside `path`; what is written there is moved to `path` at the end, and removed after an error"
+    if "\0" in str(path) or max((len(os.fsencode(p)) for p in path.parts), default=0) > 240:
+        raise BadInput(f"{_shown(str(path))} is no name of a file: give one of at most 240 letters, "
+                       "without a zero byte")
     if path.is_dir() or not path.absolute().parent.is_dir():
         raise BadInput(f"{path} {'is a folder' if path.is_dir() else 'lies in no folder'}: give the path of a file "
                        "in a folder that exists")

@@ -41,6 +41,9 @@ def _columns(rows, titles):
     for name, images in rows.items():
         odd = isinstance(images, str) or not len(images) or any(np.ndim(im) not in (2, 3) for im in images)
         if odd: raise BadInput(f"the row {str(name)!r} holds no images: give a list of images (C, H, W) or (H, W)")
+        for c in (len(im) for im in images if np.ndim(im) == 3 and len(im) not in (1, 3, 4)):
+            raise BadInput(f"the row {str(name)!r} holds an image of {c} channels: give images of 1 (grey), "
+                           "3 (colours) or 4 (with opacity), such as a channel by itself")
     n = max(map(len, rows.values()))
     if len(titles) > n: raise BadInput(f"{len(titles)} titles for {n} columns: give one for each column")
     return n

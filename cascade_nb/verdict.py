@@ -35,6 +35,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.utils._pytree import tree_flatten, tree_unflatten
 from .cascade import COMPOSED, Cascade, device_of, on_device
+from .decoders import LEAST, ToLearn
 from .entropy import SCORES
 from .data import Data, Inputs, check_finite, gathered, inputs_of, rows_of
 from .entropy import cutoff
@@ -1636,7 +1637,7 @@ def diagnose(
     data:object,
     # batches of inputs, and draws of the weights where a builder is given; None: 2, and 1 where `quick`
     repeats:Count|None=None,
-    n_train:Count|None=None, # inputs that decoders learn from, in each; None: 2,048, and 192 where `quick`
+    n_train:ToLearn|None=None, # inputs that decoders learn from, in each; None: 2,048, and 192 where `quick`
     # of (what the network returns, targets); None: the recipe's own, or chosen by outputs and targets
     loss:Callable|None=None,
     recipe:str|Recipe=SGD, # how it will be trained; a name from `RECIPES`, such as 'adamw'
@@ -1888,7 +1889,7 @@ def recommend_init(
     var_b:Sequence[float]=(0., .05), # σ_b² to try
     seeds:Count=1, # networks a point
     rounds:Natural=2, # times that the grid is refined around the best point
-    n_train:Count|None=None, # images that decoders learn from; None: 2,048, and 192 where it goes by a recipe
+    n_train:ToLearn|None=None, # images that decoders learn from; None: 2,048, and 192 where it goes by a recipe
     store:str|Path|None=None, # path or URL where points are kept; the same call goes on there
     progress:bool=True, # show a bar
     # further numeric arguments of `make_net` to search in turn: name → values; None: those in `ATTENTION`, as far as
@@ -1903,7 +1904,8 @@ def recommend_init(
     recipe = recipe_named(recipe) if recipe else TRIED if search else None
     effort, settings = _effort_for(recipe, n_train)
     if var_w is None: var_w = GAINS if "beta" in inspect.signature(make_net).parameters else COARSE
-    n = effort.n_train + effort.n_test
+    n, least = effort.n_train + effort.n_test, effort.n_test + LEAST
+    if len(data.x_train) < least: raise BadInput(f"{len(data.x_train)} images: give at least {least}, better {n}")
     measure = partial(_odds, x=data.x_train[:n], y=None if data.y_train is None else data.y_train[:n], recipe=recipe)
     make = _drawable(make_net)
     def odds_on(grid:dict) -> xr.Dataset:

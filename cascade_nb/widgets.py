@@ -30,6 +30,7 @@ from .entropy import cutoff
 from .meanfield import xi_c
 from .nets import mlp
 from .plot import activation_named, phase_diagram
+from .sweep import netcdf_of, read_netcdf
 from .engine.parallel import Background, one_thread, reentrant_lock
 from .engine.pools import end_with_parent, fresh_processes
 
@@ -254,14 +255,14 @@ def save_snapshots(
     ds["reconstruction"] = (ds.reconstruction//16).astype("int8") # netCDF 3 knows no unsigned bytes
     ds["explained_variance"] = ds.explained_variance.astype("float16").astype("float32")
     cols = {k: ("point", list(col)) for k, col in zip(GridPoint._fields, zip(*known))}
-    Path(path).write_bytes(gzip.compress(bytes(ds.assign_coords(cols).to_netcdf(engine="scipy")), mtime=0))
+    Path(path).write_bytes(gzip.compress(netcdf_of(ds.assign_coords(cols)), mtime=0))
 
 # %% ../nbs/16_widgets.ipynb #a5d8e997
 def load_snapshots(
     path:str|Path, # what `save_snapshots` wrote
 ) -> xr.Dataset: # for `Explorer`
     "Read finished points"
-    ds = xr.load_dataset(io.BytesIO(gzip.decompress(Path(path).read_bytes())), engine="scipy")
+    ds = read_netcdf(path)
     return ds.assign(reconstruction=ds.reconstruction.astype("uint8")*17)
 
 # %% ../nbs/16_widgets.ipynb #b73a6277
