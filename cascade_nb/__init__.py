@@ -19,7 +19,7 @@ from .sweep import Interrupted, best_start, open_sweep, save_sweep, sweep, verdi
 from .plot import image_rows, phase_diagram, profile_plot
 from .training import ADAMW, PAPER, SGD, Recipe, measure_trainability
 from .verdict import diagnose, recommend_init
-from .checks import assert_trainable, compare, coordinate_check, precision_check
+from .checks import assert_trainable, compare, coordinate_check, learning_rates, precision_check
 from .report import check_training
 from .explain import channel_images, class_ideals, layer_strip, what_changed
 from .widgets import Explorer, Player
@@ -38,7 +38,8 @@ __all__ = [
     # the verdict on one network, the truth, and where to start
     "diagnose", "recommend_init", "measure_trainability", "Recipe", "SGD", "ADAMW", "PAPER",
     # before a run is paid for
-    "assert_trainable", "compare", "coordinate_check", "precision_check", "check_training",
+    "assert_trainable", "compare", "coordinate_check", "precision_check", "learning_rates",
+    "check_training",
     # what each layer does to an image
     "layer_strip", "class_ideals", "channel_images", "what_changed",
     # pictures
