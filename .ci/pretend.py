@@ -436,6 +436,13 @@ def explained_by_layer(at:torch.device, case:str) -> np.ndarray:
     return Cascade(net(case, at)).fit_explained(inputs(case, CPU), inputs(case, CPU, MORE_ROWS), progress=False)
 
 
+def by_epochs(at:torch.device) -> tuple:
+    "The paper's decoders, many layers at once"
+    casc = Cascade(net("mlp", at), "adam").fit_epochs(inputs("mlp", CPU))
+    return casc.reconstruct(IMAGES[SOME_ROWS])
+
+
+tried("Cascade.fit_epochs", by_epochs)
 tried("Cascade.fit", fit, *READ)
 tried("Cascade.fit", fit_otherwise, "from a loader", "on the device", "relative", "in training mode")
 tried("Cascade.fit", fit_named, "layers by name")
@@ -645,6 +652,7 @@ tried("compare", compared, "the same", "other weights", "builders", "images on t
 tried("coordinate_check", over_sizes)
 tried("precision_check", precision, "mlp", "transformer", "no targets", "images on the CPU")
 tried("check_training", before_training, "sgd", "adamw")
+tried("learning_rates", lambda at: c.learning_rates(net("mlp", at), pairs(CPU), "sgd", (1e-3, 1e-2), n_train=64).losses.values)
 
 
 def explained(case:tuple|str, at:torch.device, rows:slice=SOME_ROWS) -> tuple:

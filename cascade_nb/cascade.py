@@ -617,7 +617,7 @@ def fit_epochs(self:Cascade,
     order:Seed|None=None, # of the order of inputs alone; None: as `seed`, which draws the start
 ) -> Cascade: # itself
     "As `fit` for the paper's decoders of a plain tower of tanh, many layers at once"
-    self.prepare(x[:2])
+    self.prepare(x)
     tanh = self.reader.plain and all(to_undo(m).act == "tanh" for m in self.reader.modules)
     if self.solver != "adam" or not tanh: raise BadInput("many layers at once: only adam, and a tower of tanh; use fit")
     with self._precise(), untouched(self.net, self.train), torch.no_grad():

@@ -10,9 +10,10 @@ __all__ = ['TRANSPARENT', 'DIFFERS', 'ERRORS', 'CURVES', 'QUANTITIES', 'FLAT', '
            'precision_check', 'half_decades', 'RateCheck', 'learning_rates']
 
 # %% ../nbs/18_checks.ipynb #c4ec0005
-import copy, inspect, math
+import copy, inspect, math, reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import NamedTuple
 import numpy as np
 import torch
@@ -771,14 +772,15 @@ def learning_rates(
     net:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
     data:object, # what `diagnose` takes: a `Data`, inputs, (inputs, targets), or an iterable of such pairs
     recipe:str|Recipe=ADAMW, # its optimiser and batch; a name from `RECIPES`, such as 'sgd'
-    lrs:Sequence[float]|None=None, # to try; None: from the recipe's smallest to thirty times its largest
+    lrs:list|tuple|None=None, # to try; None: from the recipe's smallest to thirty times its largest
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
     n_train:Count=1024, # inputs that the steps are taken on
 ) -> RateCheck: # with the rate to start from
     "The learning rate after a few steps of which the loss on other inputs is lowest"
     recipe = recipe_named(recipe)
-    lrs = tuple(half_decades(min(recipe.lrs), 30*max(recipe.lrs)) if lrs is None else map(float, lrs))
-    if not lrs or not all(0 < r < math.inf for r in lrs):
-        raise BadInput(f"lrs is {lrs}: give learning rates above 0, such as (1e-3, 3e-3, 1e-2)")
-    found = diagnose(net, data, 1, n_train, loss, replace(recipe, lrs=lrs), False, every_rate=True)
+    lrs = half_decades(min(recipe.lrs), 30*max(recipe.lrs)) if lrs is None else lrs
+    rates = tuple(r for r in lrs if isinstance(r, Real) and 0 < r < math.inf) if isinstance(lrs, (list, tuple)) else ()
+    if not rates or len(rates) < len(lrs):
+        raise BadInput(f"lrs is {reprlib.repr(lrs)}: give a list of learning rates above 0, such as [1e-3, 3e-3, 1e-2]")
+    found = diagnose(net, data, 1, n_train, loss, replace(recipe, lrs=rates), False, every_rate=True)
     return RateCheck(found.each[0])
