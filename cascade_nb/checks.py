@@ -781,6 +781,6 @@ def learning_rates(
     lrs = half_decades(min(recipe.lrs), 30*max(recipe.lrs)) if lrs is None else lrs
     rates = tuple(r for r in lrs if isinstance(r, Real) and 0 < r < math.inf) if isinstance(lrs, (list, tuple)) else ()
     if not rates or len(rates) < len(lrs):
-        raise BadInput(f"lrs is {reprlib.repr(lrs)}: give a list of learning rates above 0, such as [1e-3, 3e-3, 1e-2]")
+        raise BadInput(f"lrs is {reprlib.repr(lrs)}: give a list of learning rates above 0, such as [1e-3, 1e-2]")
     found = diagnose(net, data, 1, n_train, loss, replace(recipe, lrs=rates), False, every_rate=True)
     return RateCheck(found.each[0])
