@@ -236,7 +236,7 @@ def _scale(self:Cascade, x):
         with closing(walk): a, = next(islice(walk, 1, None))
     return max(a.double().square().mean().item(), TINY)
 
-ROWS, BATCHES, AGAIN = 10**7, 10**5, 100 # more of them come from an iterator that has no end
+ROWS, BATCHES, AGAIN = 10**7, 10**5, 1000 # more of them come from an iterator that has no end
 
 def _ending(batches):
     "The same batches; `BadInput` where there is no end to them"
@@ -622,6 +622,8 @@ def fit_epochs(self:Cascade,
     if self.solver != "adam" or not tanh: raise BadInput("many layers at once: only adam, and a tower of tanh; use fit")
     with self._precise(), untouched(self.net, self.train), torch.no_grad():
         x = self.given(x)
+        check_inputs(len(x))
+        self.learnt = len(x)
         acts = (a.flatten(1) for a, in self.reader.walk([x]))
         self.decoders = adam_decoders(pairwise(acts), self.seed, order, epochs)
         self.mean = self.reader.layer_0(x).mean(0)

@@ -64,7 +64,7 @@ def assert_trainable(
     recipe:str|Recipe=ADAMW, # how it will be trained; a name from `RECIPES`, such as 'sgd'
     at_least:Share=.5, # probability of training
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
-    repeats:Count=1, # batches of inputs, and draws of the weights where a builder is given
+    repeats:Count|None=1, # batches of inputs, and draws of the weights where a builder is given; None: as `diagnose`
     n_train:Count|None=None, # inputs that decoders learn from, in each; None: 2,048, and 192 where `quick`
     prove:bool=False, # try changes on a copy where the network is not expected to train; up to 24 steps each
     quick:bool=False, # a tenth of the inputs and shorter trials, see `diagnose`

@@ -304,6 +304,8 @@ def _padded():
 HOOKS = ("_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks",
          "_forward_pre_hooks_with_kwargs", "_backward_hooks", "_backward_pre_hooks")
 
+_OURS = set() # numbers of hooks that `hooked` has registered, perhaps for another reading of the same network
+
 @contextmanager
 def _hooks_kept(net):
     "Hooks that the network installs on itself inside are gone afterwards"
@@ -312,7 +314,7 @@ def _hooks_kept(net):
     try: yield
     finally:
         for hooks, before in kept:
-            for number in [n for n in hooks if n not in before]: del hooks[number]
+            for number in [n for n in hooks if n not in before and n not in _OURS]: del hooks[number]
 
 @contextmanager
 def _weights_kept(net):
@@ -324,7 +326,8 @@ def _weights_kept(net):
     try: yield
     finally:
         for p, data in held:
-            if not p.data.is_set_to(data): p.data = data
+            with suppress(NotImplementedError, RuntimeError): # sparse weights cannot be compared
+                if not p.data.is_set_to(data): p.data = data
         with torch.no_grad():
             for w, v in zip(bounded, values):
                 if not torch.equal(w, v): w.copy_(v)
@@ -355,7 +358,7 @@ def randomness_kept(
 # %% ../nbs/00_guard.ipynb #asitwas1
 @contextmanager
 def _as_it_was(net):
-    "Attributes, hooks, weights and buffers are as they were afterwards, whatever the network does to itself"
+    "Attributes, hooks, weights and buffers are as they were afterwards; not so weights that a pass changes in place"
     buffers = [(m, k, b, b.clone()) for m in net.modules() for k, b in m._buffers.items() if b is not None]
     with _attributes_kept(net), _hooks_kept(net), _weights_kept(net):
         try: yield
@@ -408,9 +411,11 @@ def hooked(
             else:
                 on_input = lambda m, args, kw, f=f: f(m, tensors_in((args, kw)))
                 handles.append(m.register_forward_pre_hook(on_input, with_kwargs=True))
+        _OURS.update(h.id for h in handles)
         yield
     finally:
         for h in handles: h.remove()
+        _OURS.difference_update(h.id for h in handles)
 
 # %% ../nbs/00_guard.ipynb #baa4532d
 WRAPPERS = {"OptimizedModule": "_orig_mod", "DataParallel": "module", "DistributedDataParallel": "module"}

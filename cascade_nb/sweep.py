@@ -4,14 +4,14 @@
 
 # %% auto #0
 __all__ = ['POINTS', 'RESERVED', 'KNOWN', 'TABLES', 'CHECKSUM', 'N_TRAIN', 'N_TEST', 'ORDERED_ABOVE', 'label_of', 'Axis', 'axis',
-           'check_grid', 'Job', 'drawn_from', 'crc_of', 'code_crc', 'said_of', 'own_entries', 'bring_in', 'Task',
-           'build', 'at_point', 'profile_schema', 'profile_columns', 'sweep_attrs', 'as_sweep', 'crc_of_dataset',
-           'netcdf_of', 'read_netcdf', 'open_sweep', 'worth_processes', 'verify', 'Interrupted', 'named_images',
-           'sweep_jobs', 'settled', 'fill', 'pending', 'fill_all', 'sweep', 'tabulate', 'verdicts', 'best_start',
-           'save_sweep']
+           'check_grid', 'Job', 'drawn_from', 'crc_of', 'code_crc', 'said_of', 'own_entries', 'said_of_own', 'bring_in',
+           'Task', 'build', 'at_point', 'profile_schema', 'profile_columns', 'sweep_attrs', 'as_sweep',
+           'crc_of_dataset', 'netcdf_of', 'read_netcdf', 'open_sweep', 'worth_processes', 'verify', 'Interrupted',
+           'named_images', 'sweep_jobs', 'settled', 'fill', 'pending', 'fill_all', 'sweep', 'tabulate', 'verdicts',
+           'best_start', 'save_sweep']
 
 # %% ../nbs/11_sweep.ipynb #0576e19d
-import gzip, hashlib, inspect, io, itertools, json, math, os, random, re, sys, tempfile, warnings, zlib
+import dis, gzip, hashlib, inspect, io, itertools, json, math, os, random, re, sys, tempfile, warnings, zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -144,25 +144,39 @@ def crc_of(
 ) -> str: # 8 hexadecimal digits
     "Checksum of tensors"
     crc = 0
-    for t in tensors: crc = crc if t is None else zlib.crc32(t.cpu().contiguous().numpy(), crc)
+    for t in tensors: crc = crc if t is None else zlib.crc32(t.cpu().flatten().view(torch.uint8).numpy(), crc)
     return f"{crc:08x}"
 
 def code_crc(
     code:CodeType, # a function's `__code__`
 ) -> str: # the same for the same code
     "Checksum of a function's code, whatever file and line it stands in"
-    inner = [code_crc(c) if isinstance(c, CodeType) else repr(c) for c in code.co_consts]
+    def _said(c:object) -> str: # the order of a set differs between processes
+        return code_crc(c) if isinstance(c, CodeType) else repr(sorted(map(repr, c)) if isinstance(c, frozenset) else c)
+    inner = [*map(_said, code.co_consts)]
     return f"{zlib.crc32(repr((code.co_code, code.co_names, inner)).encode()):08x}"
 
 KNOWN = {*sys.stdlib_module_names, "cascade_nb", "torch", "torchvision", "numpy", "scipy", "xarray"}
 
-def _names_in(code): return {*code.co_names}.union(*(_names_in(c) for c in code.co_consts if isinstance(c, CodeType)))
+def _names_in(code):
+    "Globals that code reads"
+    own = {i.argval for i in dis.get_instructions(code) if i.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    return own.union(*(_names_in(c) for c in code.co_consts if isinstance(c, CodeType)))
+
+def _installed(module):
+    "Whether a module comes from the standard library or from an installed package, which its name stands for"
+    top = module.split(".")[0]
+    file = getattr(sys.modules.get(top), "__file__", None) or ""
+    return top in KNOWN or "site-packages" in file or "dist-packages" in file
 
 def _parts(v):
     "What an object consists of: words, and other objects"
+    if isinstance(v, np.ndarray) and v.dtype.kind not in "fiubc": return [str(v.dtype), str(v.tolist())], []
+    if isinstance(v, Tensor) and (v.layout is not torch.strided or v.is_meta): return [repr(v)], []
     if isinstance(v, (Tensor, np.ndarray)):
         t = torch.as_tensor(v)
         return [str(t.dtype), str(tuple(t.shape)), crc_of(t.detach())], []
+    if isinstance(v, (set, frozenset)): return ["set", *sorted(map(said_of, v))], []
     if isinstance(v, partial): return ["partial"], [v.func, v.args, v.keywords]
     if isinstance(v, MethodType): return ["method"], [v.__func__, v.__self__]
     if isinstance(v, (classmethod, staticmethod)): return [type(v).__name__], [v.__func__]
@@ -177,7 +191,10 @@ def _parts(v):
     if isinstance(v, dict): return [type(v).__name__, *map(str, v)], [*v.values()]
     if isinstance(v, (list, tuple)): return [type(v).__name__], [*v]
     if isinstance(v, (str, int, float, complex, bytes, type(None))): return [repr(v)], []
-    return [f"{type(v).__module__}.{type(v).__qualname__}"], [getattr(v, "__dict__", None)]
+    slots = [getattr(v, k, None) for c in type(v).__mro__ for k in getattr(c, "__slots__", ())]
+    kind = f"{type(v).__module__}.{type(v).__qualname__}"
+    return ([kind], [vars(v), slots]) if hasattr(v, "__dict__") or slots else (
+        [kind, re.sub(" at 0x[0-9a-f]+", "", repr(v))], [])
 
 def said_of(
     v:object, # functions, classes, numbers, tensors, and containers of them
@@ -185,9 +202,9 @@ def said_of(
     "What an object does, in words, whatever file and line it stands in"
     seen = {}
     def _said(o:object) -> str:
-        module = getattr(o, "__module__", None) or getattr(o, "__name__", "")
-        named = callable(o) and hasattr(o, "__qualname__") or isinstance(o, ModuleType)
-        if named and module.split(".")[0] in KNOWN: return f"{module}.{getattr(o, '__qualname__', '')}"
+        module = getattr(o, "__module__", None) or ""
+        if isinstance(o, ModuleType): return o.__name__
+        if callable(o) and hasattr(o, "__qualname__") and _installed(module): return f"{module}.{o.__qualname__}"
         if id(o) in seen: return f"the {seen[id(o)][0]}th"
         words, inner = _parts(o)
         if inner: seen[id(o)] = len(seen), o # kept, so that no other object gets its number
@@ -205,6 +222,12 @@ def own_entries(
     return {(name, k): entry for name, table in TABLES.items() for k, entry in table.items()
             if _SHIPPED[name].get(k) is not entry and (name != "SOLVERS" or k == solver)}
 
+def said_of_own(
+    own:dict, # from `own_entries`
+) -> str: # '' where there are none
+    "What a user's entries do, in words"
+    return said_of(own) if own else ""
+
 def bring_in(
     own:dict, # from `own_entries`, perhaps of another process
 ):
@@ -217,7 +240,7 @@ class Task(NamedTuple):
     "What is measured on one set of data"
     measure:Callable # (() → a fresh network) → name → number or array
     x:Tensor # inputs, the first two of which identify a network
-    about:str # data and settings, in words
+    about:str # data, settings and own entries, in words
     own:dict={} # entries of tables that workers need, as `own_entries` gives them
     train:bool=False # whether networks are measured in training mode too
 
@@ -236,7 +259,7 @@ def build(
     with drawn_from(job.args):
         net = _built(job, make_net)
         mark = fingerprint(net, task.x.to(device_of(net)), train=task.train)
-        return net, hashlib.sha1((mark + task.about + said_of(task.own)*bool(task.own)).encode()).hexdigest()[:32]
+        return net, hashlib.sha1((mark + task.about).encode()).hexdigest()[:32]
 
 # %% ../nbs/11_sweep.ipynb #70e7ef4e
 def _point_text(args): return "at " + ", ".join(f"{k}={label_of(v)}" for k, v in args.items())
@@ -580,8 +603,9 @@ def _settings(make_net, axes, fixed, images, cascade):
 def _tasks(images, cascade, adaptive):
     "What is measured on each set of images"
     how, own = dict(cascade=cascade, adaptive=adaptive), own_entries(cascade.get("solver", "ridge"))
+    said = said_of_own(own)
     def _task(train, test):
-        about = json.dumps([crc_of(train, test), cascade, *["adaptive"]*adaptive], sort_keys=True)
+        about = json.dumps([crc_of(train, test), cascade, *["adaptive"]*adaptive], sort_keys=True) + said
         return Task(partial(profile_columns, train=train, test=test, **how), train[:2], about, own)
     return {k: _task(*both) for k, both in images.items()}
 
@@ -683,8 +707,9 @@ def tabulate(
     axes = check_grid(make_net, grid, fixed, [c.name for c in columns])
     settings = _table_settings(make_net, axes, fixed, data, settings)
     labels = {k: a.labels for k, a in axes.items()}
-    about = json.dumps(settings, sort_keys=True, default=label_of)
-    tasks = {data.name: Task(measure, data.x_train[:2], about, own_entries(), train=True)}
+    own = own_entries()
+    about = json.dumps(settings, sort_keys=True, default=label_of) + said_of_own(own)
+    tasks = {data.name: Task(measure, data.x_train[:2], about, own, train=True)}
     how = dict(make_net=make_net, tasks=tasks, settings=settings)
     with tempfile.TemporaryDirectory() as tmp:
         points = Store(Path(tmp)/"table" if store is None else store, columns)

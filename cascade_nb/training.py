@@ -210,8 +210,10 @@ def _of_groups(opt):
     known = set(inspect.signature(type(opt)).parameters) - {"params", "lr", "foreach", "fused"}
     each = [{k: v for k, v in group.items() if k in known} for group in opt.param_groups]
     settings = dict(each[0])
-    if "weight_decay" in settings: settings["weight_decay"] = max(group["weight_decay"] for group in each)
-    differ = sorted({k for group in each for k in settings if k != "weight_decay" and group[k] != settings[k]})
+    decay = settings.get("weight_decay")
+    if decay is not None: settings["weight_decay"] = max(group.get("weight_decay", decay) for group in each)
+    other = lambda k, group: k != "weight_decay" and group.get(k, settings[k]) != settings[k]
+    differ = sorted({k for group in each for k in settings if other(k, group)})
     if not differ: return settings
     raise BadInput(f"the optimiser's groups differ in {', '.join(differ)}: a recipe has one setting for all weights, "
                    "give Recipe(optimiser=..., lrs=...)")
@@ -381,9 +383,6 @@ def measure_trainability(
 ) -> xr.Dataset: # `RESULTS` over the dimensions of the grid
     "Train a network at every point of a grid"
     data, recipe = data.labelled(), recipe_named(recipe)
-    if recipe.batch > len(data.x_train):
-        raise BadInput(f"the recipe's batch is {recipe.batch:,}, and there are {len(data.x_train):,} images to "
-                       "train on: give Recipe(batch=...) at most that")
     measure = partial(best_training, data=data, recipe=recipe)
     settings = recipe_settings(recipe, len(data.classes))
     return tabulate(make_net, grid, fixed, data, measure, RESULTS, settings, executor, store, progress)

@@ -20,9 +20,10 @@ __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'DISTA
 import copy, inspect, itertools, math, time, warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, nullcontext, suppress
 from dataclasses import replace
 from functools import partial, reduce
+from hashlib import sha1
 from pathlib import Path
 from types import CellType, FunctionType, MethodType
 from typing import NamedTuple
@@ -246,6 +247,7 @@ def _joined_outputs(outs, sizes):
 def _rebound(f, memo):
     "A function with the copies in `memo` of the modules that it closes over, or that it finds by a global name"
     f = getattr(f, "_torchdynamo_orig_callable", f) # what was compiled
+    if isinstance(f, MethodType) and id(f.__self__) not in memo: return f
     if isinstance(f, (MethodType, nn.Module)): return copy.deepcopy(f, memo)
     if not isinstance(f, FunctionType): return f
     if id(f) in memo: return memo[id(f)]
@@ -254,7 +256,9 @@ def _rebound(f, memo):
     if not cells and not known: return f
     new = FunctionType(f.__code__, f.__globals__ | known, f.__name__, f.__defaults__, tuple(CellType() for _ in cells))
     new.__kwdefaults__, memo[id(f)] = f.__kwdefaults__, new
-    for mine, its in zip(new.__closure__ or (), cells): mine.cell_contents = _rebound(its.cell_contents, memo)
+    new.__dict__.update(vars(f))
+    for mine, its in zip(new.__closure__ or (), cells):
+        with suppress(ValueError): mine.cell_contents = _rebound(its.cell_contents, memo) # a cell may be empty
     return new
 
 def copy_of(
@@ -477,7 +481,7 @@ def _about(net, z, numbers):
             "sums_to_one": int(bool((z >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))),
             "columns_apart": _columns_apart(numbers),
             "outputs": z[:1].numel(), # numbers for an input
-            "copies": 1 - len({r.numpy().tobytes() for r in numbers.flatten(1)[:, :4096].float().cpu()})/len(numbers),
+            "copies": 1 - len({sha1(r.float().cpu().numpy()).digest() for r in numbers.flatten(1)})/len(numbers),
             "same_units": ", ".join(n for n, p in net.named_parameters() if p.ndim > 1 and _same_units(p)),
             "input_scale": square**.5, "input_spread": spread**.5}
 
