@@ -25,8 +25,8 @@ from .guard import BadInput, Count, Names, Seed, check_name, checked, untouched,
 from .data import Batch, Batches, Inputs, input_batches, inputs_of, is_whole
 from .graph import fingerprint
 from .layers import check_tensor, layer_reader, table_html
-from .decoders import LEAST_TEST, SOLVERS, Decoder, adam_decoders, check_inputs, check_noise, decoder_class
-from .decoders import kind_of, learner, to_undo
+from .decoders import (LEAST_TEST, SOLVERS, Decoder, adam_decoders, check_inputs, check_noise, decoder_class,
+                                 kind_of, learner, to_undo)
 from .entropy import SCORES, Seen, correlation, dot_sums, score_columns
 from .engine.chains import TRIM, LowRank, Pace, reduces_rank_at, truncated
 from .engine.memory import STACK_BYTES, batch_rows, rows_within

@@ -724,6 +724,7 @@ def half_decades(
     every = (float(f"{m}e{k}") for k in powers for m in (1, 3))
     return tuple(r for r in every if .99*low <= r <= 1.01*high)
 
+# %% ../nbs/18_checks.ipynb #lr000007
 class RateCheck:
     "Losses on other inputs after a few steps at each learning rate; `measurements` holds what else was measured"
     def __init__(self,
@@ -767,6 +768,7 @@ def plot(self:RateCheck,
     ax.legend(fontsize=8)
     return ax
 
+# %% ../nbs/18_checks.ipynb #lr000008
 @checked
 def learning_rates(
     net:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
@@ -774,7 +776,7 @@ def learning_rates(
     recipe:str|Recipe=ADAMW, # its optimiser and batch; a name from `RECIPES`, such as 'sgd'
     lrs:list|tuple|None=None, # to try; None: from the recipe's smallest to thirty times its largest
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
-    n_train:Count=1024, # inputs that the steps are taken on
+    n_train:ToLearn=1024, # inputs that the steps are taken on
 ) -> RateCheck: # with the rate to start from
     "The learning rate after a few steps of which the loss on other inputs is lowest"
     recipe = recipe_named(recipe)
