@@ -752,7 +752,7 @@ class RateCheck:
     def __repr__(self):
         losses = "\n".join(f"{lr:>10g}  {v:.3f}" for lr, v in zip(self.losses.lr.values, self.losses.values))
         says = "no rate lowers the loss" if self.lr is None else f"start from a learning rate of {self.lr:g}"
-        return f"{says}\n{'start':>10}  {self.start:.3f}\n{losses}"
+        return f"{says}\n{'rate':>10}  loss\n{'no step':>10}  {self.start:.3f}\n{losses}"
 
 # %% ../nbs/18_checks.ipynb #lr000003
 @patch
@@ -761,9 +761,9 @@ def plot(self:RateCheck,
 ) -> "plt.Axes": # the axes
     "The loss after a few steps against the learning rate"
     ax = ax or plt.subplots(figsize=(4.6, 2.6), layout="constrained")[1]
-    ax.loglog(self.losses.lr, self.losses.where(np.isfinite(self.losses)), "o-", ms=4)
+    ax.semilogx(self.losses.lr, self.losses.where(np.isfinite(self.losses)), "o-", ms=4)
     ax.axhline(self.start, color="grey", lw=.8, ls=":", label="before any step")
-    if self.lr is not None: ax.axvline(self.lr, color="tab:orange", label=f"{self.lr:g}")
+    if self.lr is not None: ax.axvline(self.lr, color="tab:orange", label=f"start from {self.lr:g}")
     ax.set(xlabel="learning rate", ylabel="loss over the constant's")
     ax.legend(fontsize=8)
     return ax
@@ -774,13 +774,13 @@ def learning_rates(
     net:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
     data:object, # what `diagnose` takes: a `Data`, inputs, (inputs, targets), or an iterable of such pairs
     recipe:str|Recipe=ADAMW, # its optimiser and batch; a name from `RECIPES`, such as 'sgd'
-    lrs:list|tuple|None=None, # to try; None: from the recipe's smallest to thirty times its largest
+    lrs:list|tuple|None=None, # to try; None: from the recipe's smallest to ten times its largest
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
     n_train:ToLearn=1024, # inputs that the steps are taken on
 ) -> RateCheck: # with the rate to start from
-    "The learning rate after a few steps of which the loss on other inputs is lowest"
+    "Take eight steps at each learning rate, and pick the one with the lowest loss on other inputs"
     recipe = recipe_named(recipe)
-    lrs = half_decades(min(recipe.lrs), 30*max(recipe.lrs)) if lrs is None else lrs
+    lrs = half_decades(min(recipe.lrs), 10*max(recipe.lrs)) if lrs is None else lrs
     rates = tuple(r for r in lrs if isinstance(r, Real) and 0 < r < math.inf) if isinstance(lrs, (list, tuple)) else ()
     if not rates or len(rates) < len(lrs):
         raise BadInput(f"lrs is {reprlib.repr(lrs)}: give a list of learning rates above 0, such as [1e-3, 1e-2]")

@@ -193,12 +193,19 @@ PARTS = { # types → (words, other objects) that an object of them consists of;
     type: lambda v: ([], [v.__bases__, {k: o for k, o in vars(v).items() if not k.startswith("__") or callable(o)}]),
     object: _attributes}
 
+# %% ../nbs/11_sweep.ipynb #0wn3ntrb
 OURS = {*sys.stdlib_module_names, "cascade_nb"} # known by their names, as installed packages are
 
-def _is_installed(o):
-    top = (getattr(o, "__module__", None) or "").split(".")[0]
+def _is_installed(name):
+    "Whether a module of that name belongs to the standard library or to an installed package"
+    top = name.split(".")[0]
     file = getattr(sys.modules.get(top), "__file__", None) or ""
-    return hasattr(o, "__qualname__") and (top in OURS or "site-packages" in file or "dist-packages" in file)
+    return top in OURS or "site-packages" in file or "dist-packages" in file
+
+def _module(m):
+    "Its name; where it is a user's own, with a checksum of its file"
+    own = not _is_installed(m.__name__) and os.path.isfile(getattr(m, "__file__", None) or "")
+    return f"{m.__name__} {zlib.crc32(Path(m.__file__).read_bytes()):08x}" if own else m.__name__
 
 def said_of(
     v:object, # functions, classes, numbers, tensors, and containers of them
@@ -206,8 +213,9 @@ def said_of(
     "What an object does, in words, whatever file and line it stands in"
     seen = {}
     def _said(o:object) -> str:
-        if isinstance(o, ModuleType): return o.__name__
-        if callable(o) and _is_installed(o): return f"{o.__module__}.{o.__qualname__}"
+        if isinstance(o, ModuleType): return _module(o)
+        if callable(o) and hasattr(o, "__qualname__") and _is_installed(getattr(o, "__module__", None) or ""):
+            return f"{o.__module__}.{o.__qualname__}"
         if id(o) in seen: return f"the {seen[id(o)][0]}th"
         words, inner = next(of for types, of in PARTS.items() if isinstance(o, types))(o)
         if inner: seen[id(o)] = len(seen), o # kept, so that no other object gets its number
