@@ -752,6 +752,7 @@ class RateCheck:
     def __repr__(self):
         losses = "\n".join(f"{lr:>10g}  {v:.3f}" for lr, v in zip(self.losses.lr.values, self.losses.values))
         says = "no rate lowers the loss" if self.lr is None else f"start from a learning rate of {self.lr:g}"
+        if self.lr == self.losses.lr.max(): says += ", the largest that was tried: a larger one may do better"
         return f"{says}\n{'rate':>10}  loss\n{'no step':>10}  {self.start:.3f}\n{losses}"
 
 # %% ../nbs/18_checks.ipynb #lr000003
