@@ -53,9 +53,9 @@ LOCKED = 60 # seconds that a store waits for another process
 
 class _Folder:
     "A folder that holds a store"
-    def __init__(self, where): self.where = os.path.abspath(os.path.expanduser(where))
+    def __init__(self, where:str): self.where = os.path.abspath(os.path.expanduser(where))
 
-    def fetch(self, keys):
+    def fetch(self, keys:Iterable) -> Iterator:
         "Yield bytes of files, or None where there is no such file"
         for k in keys:
             try: yield Path(self.where, k).read_bytes()
@@ -64,7 +64,7 @@ class _Folder:
                 raise BadInput(f"{self.where}: {k} cannot be read ({e.strerror}): "
                                "mend it, or give another place") from e
 
-    def is_taken(self):
+    def is_taken(self) -> bool:
         "Whether a file or a folder with content is there already"
         if not os.path.lexists(self.where): return False
         try: return not os.path.isdir(self.where) or any(not n.startswith(".") for n in os.listdir(self.where))
@@ -89,20 +89,20 @@ def locked(self:_Folder):
 # %% ../nbs/10_store.ipynb #0cc1000d
 class _AtURL:
     "Files at a URL. The imports of fsspec and zarr take time, so they stand where they are needed."
-    def __init__(self, where):
+    def __init__(self, where:str):
         import fsspec
         self.where = where
         try: self.files = fsspec.get_mapper(where)
         except (ImportError, ValueError) as e: raise BadInput(f"store {where!r} cannot be reached: {e}") from e
 
-    def fetch(self, keys):
+    def fetch(self, keys:Iterable) -> Iterator:
         "Yield bytes of files, or None where there is no such file"
         for v in self.files.getitems(keys, on_error="return").values():
             if isinstance(v, Exception) and not isinstance(v, KeyError): raise v
             yield None if isinstance(v, KeyError) else v
 
-    def is_taken(self): return False
-    def locked(self): return nullcontext()
+    def is_taken(self) -> bool: return False
+    def locked(self) -> nullcontext: return nullcontext()
 
 # %% ../nbs/10_store.ipynb #0cc1000e
 FORMAT = 2 # the layout described here
