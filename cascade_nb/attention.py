@@ -15,7 +15,6 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 import xarray as xr
-from scipy.special import ndtr
 from torch import nn, Tensor
 from .entropy import FloatBatch, explained_variance
 from .guard import BadInput, Count, Positive, Share, Variance, check_name, checked
@@ -79,6 +78,7 @@ def gumbel_means(
     powers:tuple, # several k
 ) -> list[np.ndarray]: # one for each k, (points,)
     "E[y^k exp(-y)] for y = exp(x + a)"
+    from scipy.special import ndtr # here, since its import takes time
     if spread < 1:
         a = np.linspace(-8.5, 8.5, 96)
         w = np.exp(-a**2/2)

@@ -18,12 +18,11 @@ from operator import iadd
 from typing import NamedTuple
 import numpy as np
 import torch
-from scipy.linalg.lapack import get_lapack_funcs
 from torch import Tensor
 from .moments import Moments, Quantised, pair_moments, quantised
 from .parallel import Inline, one_thread
 from .products import bytes_allowed, matrix_product
-from .solves import directions, ridge_factored, ridge_solve
+from .solves import directions, lapack_routine, ridge_factored, ridge_solve
 
 # %% ../../nbs/engine/04_chains.ipynb #4a19dec0
 class LowRank(NamedTuple):
@@ -67,7 +66,7 @@ def range_basis(
     "Directions that together carry all but `least` of the variance"
     A = (S + S.T).cpu().double().numpy()/2
     if not len(A): return S # a chain that carries nothing any more
-    L, order, rank, _ = get_lapack_funcs("pstrf", (A,))(A, tol=least/len(A), lower=True)
+    L, order, rank, _ = lapack_routine("pstrf", A)(A, tol=least/len(A), lower=True)
     L = np.tril(L)[:, :rank]
     left = A.trace() - np.append(0, (L*L).sum(0).cumsum())
     P = np.empty((len(A), (left > least).sum()), np.float32)
