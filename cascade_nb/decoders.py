@@ -227,10 +227,11 @@ def _adam_epoch(learner, prev, cur):
     "A step for each 64 inputs, in random order"
     (dec, opt), = learner.trained
     order = torch.randperm(len(cur), device="cpu", generator=learner.order).to(cur.device)
+    back = dec.weight.T
     for i in order.split(learner.batch):
-        x = cur[i]
-        y = dec(x)
-        d = (y - prev[i])*dec.slope(y)*(2/y.numel())
+        x = cur.index_select(0, i)
+        y = dec.act(matrix_product(x, back).add_(dec.bias))
+        d = (y - prev.index_select(0, i)).mul_(dec.slope(y)).mul_(2/y.numel())
         matrix_product(d.T, x, dec.weight.grad) # into the same memory at every step
         dec.bias.grad = d.sum(0)
         opt.step()
