@@ -1256,9 +1256,10 @@ CURES = (Cure(lambda ev: f"draw {ev.same_units} at random: all units of a layer 
          Cure(lambda ev: f"drop half of the units, not {ev.drops:g}",
               lambda ev, cause: cause == "drops too much", _dropping_half),
          Cure(lambda ev: "start the biases at 0", lambda ev, cause: cause == "dead units", _without_biases),
-         Cure(lambda ev: f"multiply σ_w² by {1/chi_of(ev):.4g} (weights by {chi_of(ev)**-.5:.3g})",
+         Cure(lambda ev: f"multiply σ_w² by {1/chi_of(ev):.4g} (all weights by {chi_of(ev)**-.5:.3g})",
               lambda ev, cause: chi_of(ev) is not None and phase_of(ev) != "critical", _scaled),
-         Cure(lambda ev: "divide each layer's weights and biases by the standard deviation of its outputs (LSUV)",
+         Cure(lambda ev: "divide each layer's weights and biases, but not the last's, by the standard deviation of its "
+                         "outputs (LSUV)",
               lambda ev, cause: True, _unit_outputs))
 
 # %% ../nbs/13_verdict.ipynb #cur3s004
