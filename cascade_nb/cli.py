@@ -20,6 +20,7 @@ from .guard import BadInput, Count, Number, Share, check_name, fitting, resembli
 from .data import DATASETS, FULL, load_dataset
 from .nets import SHAPES, mlp
 from .plot import phase_diagram, plt
+from .engine.interrupts import raise_again
 from .engine.parallel import cores, side_by_side
 from .sweep import Interrupted, best_start, netcdf_of, sweep, verdicts
 from .training import RECIPES
@@ -267,9 +268,14 @@ def _printable():
 
 def _command(work):
     "The console command that does `work`"
-    _printable()
-    try: code = work(sys.argv[1:])
+    try:
+        raise_again()
+        _printable()
+        code = work(sys.argv[1:])
     except SystemExit as e: code = e.code or 0 # --help, or a wrong option
+    except KeyboardInterrupt: # while options are read, or while a module of the user's is imported
+        _say(Path(sys.argv[0]).name, "stopped")
+        code = 130
     _leave(code)
 
 def cascade_phase() -> NoReturn:
