@@ -24,9 +24,9 @@ from .cascade import device_of, on_device
 from .data import Inputs, gathered, rows_of
 from .decoders import ToLearn
 from .guard import (BadInput, Builder, Count, Late, Names, Share, Sizes, check_name, check_readable,
-                              checked, hooked, untouched, unwrapped)
+                              checked, hooked, keeps_random, untouched, unwrapped)
 from .layers import check_batch
-from .training import ADAMW, Recipe, chosen_loss, given_loss, outputs_of, recipe_named
+from .training import ADAMW, Recipe, check_loss_value, chosen_loss, given_loss, outputs_of, recipe_named
 from .verdict import LOST_READING, N_TEST, Verdict, copy_of, diagnose, measurements, network_of, reaching
 
 # %% ../nbs/18_checks.ipynb #c4ec0006
@@ -350,6 +350,7 @@ def differences(
 
 # %% ../nbs/18_checks.ipynb #5f64d222
 @checked
+@keeps_random
 def compare(
     net_a:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
     net_b:nn.Module|Callable, # another of the same layers
@@ -479,6 +480,7 @@ def _measured(net, x, y, loss):
 
 # %% ../nbs/18_checks.ipynb #655a5849
 @checked
+@keeps_random
 def coordinate_check(
     make_net:Builder, # builder of networks that takes `width`, `depth` and `seed`
     data:object, # what `diagnose` takes: a `Data`, inputs, (inputs, targets), or an iterable of such pairs
@@ -629,8 +631,8 @@ def _measure(out, y, loss):
     except Exception as e: # whatever a function does
         raise BadInput(f"the loss {found.name!r} failed on outputs and targets ({e}): give loss=, a function of "
                        "(what the network returns, targets)") from e
-    if isinstance(value, Tensor) and value.numel() == 1: return found.measure
-    raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
+    check_loss_value(found, value)
+    return found.measure
 
 # %% ../nbs/18_checks.ipynb #a9a77a52
 def _in_format(net, x, form):
@@ -667,6 +669,7 @@ def _compared(net, x, y, measure, formats):
 
 # %% ../nbs/18_checks.ipynb #c4ec0066
 @checked
+@keeps_random
 def precision_check(
     net:nn.Module, # any network; only read
     data:object, # what `diagnose` takes: a `Data`, inputs, (inputs, targets), or an iterable of such pairs

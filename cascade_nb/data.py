@@ -7,12 +7,13 @@ __all__ = ['SAMPLES', 'FULL', 'PICTURES', 'MOST_OTHERS', 'DATASETS', 'TARGETS', 
            'Data', 'pick', 'white_noise', 'read_sample', 'data_root', 'fetch', 'read_full', 'list_pictures', 'hold_out',
            'split_pictures', 'read_picture', 'read_pictures', 'read_folder', 'to_inputs', 'Wanted', 'load_dataset',
            'Inputs', 'joined', 'Signature', 'signature_of', 'takes_whole', 'inputs_of', 'split_targets', 'is_whole',
-           'Batch', 'Batches', 'rows_of', 'input_batches', 'gathered', 'pick_classes', 'make_sample']
+           'Batch', 'Batches', 'rows_of', 'input_batches', 'generators_kept', 'gathered', 'pick_classes', 'make_sample']
 
 # %% ../nbs/01_data.ipynb #a9b70544
 import copy, inspect, math, os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from http.client import HTTPException
 from importlib.resources import files
@@ -25,7 +26,7 @@ from PIL import Image, ImageOps
 from platformdirs import user_cache_dir
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
-from .guard import ArgumentKind, BadInput, Count, Seed, Sizes, check_room, checked, resembling
+from .guard import ArgumentKind, BadInput, Count, Seed, Sizes, check_room, checked, keeps_random, resembling
 from .guard import tensors_in, untouched, unwrapped
 
 # %% ../nbs/01_data.ipynb #2242e9b1
@@ -36,7 +37,7 @@ def check_finite(
     "Raise `BadInput` where `x` is empty, holds NaN or infinity, or is on the meta device"
     if x.layout is not torch.strided: raise BadInput(f"{name} is a sparse tensor: give a dense one, x.to_dense()")
     if x.is_meta: raise BadInput(f"{name}: a tensor on the meta device holds no numbers: load the data first")
-    if x.numel() == 0: raise BadInput(f"{name} is empty (shape {tuple(x.shape)}): at least one image is needed")
+    if x.numel() == 0: raise BadInput(f"{name} is empty (shape {tuple(x.shape)}): give at least one input")
     bad = ~x.isfinite()
     if not bad.any(): return
     i, *at = bad.nonzero()[0].tolist()
@@ -675,7 +676,21 @@ def _joined_targets(targets, rows):
     if None in wrapped: raise BadInput(f"targets are a {type(targets[0]).__name__}: give tensors")
     return joined(wrapped).args[0]
 
+# %% ../nbs/01_data.ipynb #01dd1001
+@contextmanager
+def generators_kept(
+    data:object, # a loader, or anything else
+) -> Iterator[None]:
+    "The generators that a loader draws its order from are as they were afterwards"
+    sources = data, getattr(data, "sampler", None), getattr(getattr(data, "batch_sampler", None), "sampler", None)
+    own = {id(g): g for o in sources if isinstance(g := getattr(o, "generator", None), torch.Generator)}
+    states = [(g, g.get_state()) for g in own.values()]
+    try: yield
+    finally:
+        for g, state in states: g.set_state(state)
+
 # %% ../nbs/01_data.ipynb #0da80016
+@keeps_random
 def gathered(
     data:object, # a Data, inputs, a pair (inputs, targets), or an iterable of such pairs
     net:nn.Module, # the network that takes the inputs
@@ -690,12 +705,13 @@ def gathered(
                            f"((a, b), None)")
         data, y = data
     found, targets, rows = [], [], 0
-    for inputs, t in input_batches(data, net, size=2**62 if is_whole(data) else 2048):
-        if isinstance(t, (int, float)) or isinstance(t, Tensor) and not t.ndim:
-            raise BadInput(f"a {type(data).__name__} of single samples: give a DataLoader of it, with batch_size=64")
-        found.append(inputs)
-        targets.append(t)
-        if (rows := rows + len(inputs)) >= n: break
+    with generators_kept(data):
+        for inputs, t in input_batches(data, net, size=2**62 if is_whole(data) else 2048):
+            if isinstance(t, (int, float)) or isinstance(t, Tensor) and not t.ndim:
+                raise BadInput(f"a {type(data).__name__} of single samples: give a DataLoader of it, with batch_size=64")
+            found.append(inputs)
+            targets.append(t)
+            if (rows := rows + len(inputs)) >= n: break
     if not found: raise BadInput("no inputs: the iterable is empty")
     if y is not None and not tensors_in(y):
         raise BadInput(f"targets are a {type(y).__name__}: give a tensor, with a row for each input")

@@ -91,7 +91,7 @@ def outputs(self:Cascade,
         except (RuntimeError, ValueError, TypeError, IndexError) as e:
             raise BadInput(f"the network cannot run on {given} ({e}): give what it takes") from e
     if out.ndim != 2:
-        raise BadInput(f"the network gives {tuple(out.shape[1:])} for an image: "
+        raise BadInput(f"the network gives {tuple(out.shape[1:])} for an input: "
                        "predictions need one number a class")
     return out
 

@@ -5,9 +5,9 @@
 # %% auto #0
 __all__ = ['SPOKEN', 'HOOKS', 'WRAPPERS', 'UNREADABLE', 'ABANDONED', 'BadInput', 'ArgumentKind', 'Number', 'Positive', 'Variance',
            'Share', 'Whole', 'Count', 'Natural', 'Seed', 'Names', 'Sizes', 'Builder', 'fitting', 'resembling',
-           'check_name', 'BadCall', 'checked', 'frozen', 'uncompiled', 'is_fresh', 'randomness_kept', 'untouched',
-           'tensors_in', 'hooked', 'unwrapped', 'check_readable', 'memory', 'free_memory', 'check_room', 'whole_file',
-           'Late']
+           'check_name', 'BadCall', 'checked', 'frozen', 'uncompiled', 'is_fresh', 'randomness_kept', 'keeps_random',
+           'untouched', 'tensors_in', 'hooked', 'unwrapped', 'check_readable', 'memory', 'free_memory', 'check_room',
+           'whole_file', 'Late']
 
 # %% ../nbs/00_guard.ipynb #7d3c1b06
 import glob, inspect, os, random, reprlib, sys, time
@@ -355,6 +355,16 @@ def randomness_kept(
             random.setstate(drawn)
             np.random.set_state(by_numpy)
 
+# %% ../nbs/00_guard.ipynb #00gd1001
+def keeps_random(
+    f:Callable, # any function
+) -> Callable: # the same
+    "The random numbers of the CPU, of Python and of NumPy are the same after each call"
+    @wraps(f)
+    def kept(*args:object, **kwargs:object):
+        with randomness_kept(nn.Identity()): return f(*args, **kwargs)
+    return kept
+
 # %% ../nbs/00_guard.ipynb #asitwas1
 @contextmanager
 def _as_it_was(net):
@@ -472,11 +482,11 @@ def free_memory() -> float: # bytes; infinity where the system does not say
 def check_room(
     numbers:int, # in float32
     what:str, # that is to be made
+    remedy:str="choose smaller sizes", # what to do instead
 ) -> None:
     "Raise `BadInput` where it would not fit into memory"
     if 4*numbers <= memory(): return
-    raise BadInput(f"{what} would take {4*numbers/1e9:,.0f} GB, and this machine has {memory()/1e9:,.0f} GB: "
-                   "choose smaller sizes")
+    raise BadInput(f"{what} would take {4*numbers/1e9:,.0f} GB, and this machine has {memory()/1e9:,.0f} GB: {remedy}")
 
 # %% ../nbs/00_guard.ipynb #23d00002
 ABANDONED = 3600 # seconds after which a part that nobody writes to is one whose writer was killed

@@ -4,8 +4,9 @@
 
 # %% auto #0
 __all__ = ['IGNORED', 'LARGEST_BATCH', 'SGD', 'ADAMW', 'SHORT', 'PAPER', 'RECIPES', 'RESULTS', 'Loss', 'outputs_of',
-           'chosen_loss', 'given_loss', 'best_constant', 'Recipe', 'recipe_named', 'batches', 'accuracy', 'train_once',
-           'best_training', 'held_out_loss', 'learning_curve', 'recipe_settings', 'measure_trainability']
+           'chosen_loss', 'given_loss', 'check_loss_value', 'best_constant', 'Recipe', 'recipe_named', 'batches',
+           'accuracy', 'train_once', 'best_training', 'held_out_loss', 'learning_curve', 'recipe_settings',
+           'measure_trainability']
 
 # %% ../nbs/12_training.ipynb #5a0eb799
 import inspect, math, time, warnings
@@ -139,6 +140,25 @@ def given_loss(
     if isinstance(loss, type): raise BadInput(f"loss is the class {loss.__name__}: give an instance, {loss.__name__}()")
     return Loss(getattr(loss, "__name__", type(loss).__name__), loss, takes_tensor=False)
 
+# %% ../nbs/12_training.ipynb #12dd1001
+def check_loss_value(
+    loss:Loss, # that gave it
+    value:object, # for some outputs and targets
+) -> Tensor: # the value
+    "Raise unless a loss gave one real number that PyTorch can differentiate"
+    returns = f"the loss {loss.name!r} returns"
+    if value is None: raise BadInput(f"{returns} nothing: let it return the number to minimise")
+    if isinstance(value, (bool, int, float, complex, np.generic, np.ndarray)):
+        raise BadInput(f"{returns} a Python number: leave out .item(), float() and .numpy()")
+    if not isinstance(value, Tensor):
+        raise BadInput(f"{returns} a {type(value).__name__}: give a function that returns the number to minimise")
+    if value.numel() != 1: raise BadInput(f"the loss {loss.name!r} gives no single number: take its mean")
+    if value.is_complex(): raise BadInput(f"{returns} a complex number: take its absolute value or its real part")
+    if not value.is_floating_point():
+        raise BadInput(f"{returns} {str(value.dtype)[6:]}, which has no gradient: a count of errors cannot be "
+                       "minimised by steps, a loss such as cross-entropy can")
+    return value
+
 # %% ../nbs/12_training.ipynb #1c1e0008
 def best_constant(
     measure:Callable, # a loss of (outputs, targets)
@@ -162,7 +182,7 @@ def best_constant(
         return constant.detach(), value().item()
 
 # %% ../nbs/12_training.ipynb #98ed6572
-LARGEST_BATCH = 10**6 # images a step, at most
+LARGEST_BATCH = 10**6 # inputs a step, at most
 
 @checked
 @dataclass(frozen=True)
@@ -171,7 +191,7 @@ class Recipe:
     loss:Callable = F.cross_entropy # of (logits, classes)
     optimiser:Callable = partial(torch.optim.SGD, momentum=.9) # of (parameters, lr=…)
     lrs:tuple = (1e-3, 1e-2, 1e-4) # learning rates, in the order in which they are tried
-    batch:Count = 64 # images a step
+    batch:Count = 64 # inputs a step
     steps:Count = 150 # at most, for each learning rate
     every:Count = 25 # steps between two measurements of the test accuracy
     enough:Number = .4 # test accuracy from which a network counts as trained
@@ -184,7 +204,7 @@ class Recipe:
             raise BadInput("lrs is empty, or is no list: give at least one learning rate in a list")
         for lr in self.lrs: fitting(lr, Positive, "a learning rate of lrs")
         if self.batch > LARGEST_BATCH:
-            raise BadInput(f"batch is {self.batch:,}: give at most {LARGEST_BATCH:,} images a step")
+            raise BadInput(f"batch is {self.batch:,}: give at most {LARGEST_BATCH:,} inputs a step")
         given_loss(self.loss)
 
 # %% ../nbs/12_training.ipynb #61f78e1f
@@ -357,7 +377,7 @@ def _two_steps(recipe, classes):
         opt = recipe.optimiser([logits], lr=lr)
         for _ in range(2):
             opt.zero_grad()
-            recipe.loss(logits, targets).backward()
+            check_loss_value(given_loss(recipe.loss), recipe.loss(logits, targets)).backward()
             opt.step()
 
 def recipe_settings(
