@@ -251,7 +251,7 @@ def _scale(self:Cascade, x):
         with closing(walk): a, = next(islice(walk, 1, None))
     return max(a.double().square().mean().item(), TINY)
 
-ROWS, BATCHES, AGAIN = 10**7, 10**5, 1000 # more of them come from an iterator that has no end
+ROWS, BATCHES, AGAIN = 200_000, 10**5, 1000 # more of them come from an iterator that has no end
 
 def _ending(batches):
     "The same batches; `BadInput` where there is no end to them"
@@ -266,11 +266,20 @@ def _ending(batches):
                            "itertools.islice(x, 10)")
         yield b
 
+def _has_length(x):
+    try: return len(x) >= 0
+    except TypeError: return False # a loader of a stream says that it has one, and then has none
+
+def _whole(batch, y):
+    "A batch, or an error where it is a single sample with its target"
+    if not isinstance(y, (int, float)) and not (isinstance(y, Tensor) and not y.ndim): return batch
+    raise BadInput("inputs come as single samples: give batches, such as a DataLoader with batch_size=64")
+
 @patch
 def _ready(self:Cascade, x, progress=True):
     "Batches of `x`, for a network that is now prepared; a tower has one for each worker"
-    given = (on_device(b, self.net) for b, _ in input_batches(x, self.net, 2**62))
-    if not hasattr(x, "__len__"): given = _ending(given)
+    given = (on_device(_whole(b, y), self.net) for b, y in input_batches(x, self.net, 2**62))
+    if not _has_length(x): given = _ending(given)
     first = next(given, ())
     if not len(first): raise BadInput("no inputs: give at least 2, better 4,000")
     self.prepare(first)
@@ -329,6 +338,7 @@ def _fitted(self:Cascade, ready, adaptive):
         return
     inputs = list(inputs)
     total = _variance([self.reader.layer_0(b) for b in inputs])
+    if not total: raise BadInput("the inputs differ by numbers too small to be squared: scale them to about 1")
     if self.at_once: steps = self._chain(inputs, total, adaptive)
     else: steps = self._composed(self._decoders(inputs), total)
     with closing(_until_dead(steps, self.straight)) as chains: yield from chains

@@ -409,6 +409,7 @@ class Inputs:
     ):
         self.args, self.kwargs = tuple(args), dict(kwargs or {})
         self.layer_0 = None # the same as one tensor of numbers, once a reader has made it
+        self.fresh = False # whether a network gets copies, since it writes into what it is given
         numbered = ["input"] if len(self.args) == 1 else [f"input {i}" for i in range(1, len(self.args) + 1)]
         self.names = (*names, *numbered[len(names):])[:len(self.args)]
         for name, t in self.tensors():
@@ -436,14 +437,17 @@ def call(self:Inputs,
     net:Callable, # a network
 ): # what it returns
     "Run `net` on these inputs"
-    return net(*self.args, **self.kwargs)
+    given = self.map(Tensor.clone) if self.fresh else self
+    return net(*given.args, **given.kwargs)
 
 @patch
 def map(self:Inputs,
     f:Callable, # tensor → tensor
 ) -> Inputs:
     "The same arguments, each tensor changed by `f`"
-    return Inputs(_mapped(f, self.args), _mapped(f, self.kwargs), self.names)
+    new = Inputs(_mapped(f, self.args), _mapped(f, self.kwargs), self.names)
+    new.fresh = self.fresh
+    return new
 
 # %% ../nbs/01_data.ipynb #0da80004
 @patch
@@ -617,6 +621,15 @@ def rows_of(
     "The targets of some of the inputs"
     return _mapped(lambda t: t[rows] if t.ndim and len(t) == n else t, y)
 
+def _each(x):
+    "The batches of somebody's loader; whatever it raises is said to be its own"
+    try:
+        batches = iter(x)
+        while (batch := next(batches, _each)) is not _each: yield batch
+    except BadInput: raise
+    except Exception as e: # whatever a stranger's dataset raises
+        raise BadInput(f"the {type(x).__name__} that gives the inputs fails with {type(e).__name__}: {e}: mend it") from e
+
 def _check_iterable(x):
     "Raise where `x` holds no batches"
     if isinstance(x, list): _refuse_samples(x)
@@ -653,7 +666,7 @@ def input_batches(
         return
     if isinstance(x, Dataset) and not isinstance(x, IterableDataset): x = DataLoader(x, batch_size=min(size, 256))
     _check_iterable(x)
-    for batch in x:
+    for batch in _each(x):
         inputs, targets = (batch, None) if type(x) is tuple else split_targets(batch, net)
         yield inputs_of(inputs, net), targets
 
@@ -673,7 +686,10 @@ def _joined_targets(targets, rows):
     for t, n in zip(targets, rows):
         if isinstance(t, list): _check_listed(t, n)
     wrapped = [Inputs((t,)) if tensors_in(t) else None for t in targets]
-    if None in wrapped: raise BadInput(f"targets are a {type(targets[0]).__name__}: give tensors")
+    if None in wrapped:
+        odd = targets[wrapped.index(None)]
+        what = "some batches have no targets" if odd is None else f"targets are a {type(odd).__name__}"
+        raise BadInput(f"{what}: give tensors with every batch")
     return joined(wrapped).args[0]
 
 # %% ../nbs/01_data.ipynb #01dd1001
@@ -709,6 +725,8 @@ def gathered(
         for inputs, t in input_batches(data, net, size=2**62 if is_whole(data) else 2048):
             if isinstance(t, (int, float)) or isinstance(t, Tensor) and not t.ndim:
                 raise BadInput(f"a {type(data).__name__} of single samples: give a DataLoader of it, with batch_size=64")
+            if isinstance(t, Tensor) and len(t) < len(inputs):
+                raise BadInput(f"a batch holds {len(inputs)} inputs and {len(t)} targets: give one for each")
             found.append(inputs)
             targets.append(t)
             if (rows := rows + len(inputs)) >= n: break

@@ -115,8 +115,10 @@ class Builder(metaclass=ArgumentKind):
 # %% ../nbs/00_guard.ipynb #23a00006
 def _plain(value):
     "Python's own number in place of NumPy's, or of a tensor of no dimension"
-    alone = getattr(value, "ndim", None) == 0 and hasattr(value, "item") and not getattr(value, "is_meta", False)
-    return value.item() if alone else value
+    try:
+        alone = getattr(value, "ndim", None) == 0 and hasattr(value, "item") and not getattr(value, "is_meta", False)
+        return value.item() if alone else value
+    except Exception: return value # whatever a stranger's object raises
 
 def _is_several(value):
     "Whether it is a sequence of things"
@@ -154,6 +156,11 @@ def _shown(value):
     small = isinstance(value, (list, tuple)) and all(isinstance(o, (int, float, str)) for o in value)
     return reprlib.repr(value) if plain or small else f"a {type(value).__name__}"
 
+def _obeys(rule, value):
+    "Whether a rule holds; what raises when it is asked for its length or its attributes obeys none"
+    try: return rule(value)
+    except Exception: return False # whatever a stranger's object raises
+
 def _any_of(words):
     *first, last = dict.fromkeys(w for w in words if w)
     return f"{', '.join(first)} or {last}" if first else last
@@ -168,7 +175,7 @@ def fitting(
     rules = [_rule_of(k) for k in kinds]
     for v in (value, _plain(value)):
         for kind, (holds, _) in zip(kinds, rules):
-            if not holds(v): continue
+            if not _obeys(holds, v): continue
             return int(v) if isinstance(v, float) and isinstance(kind, type) and issubclass(kind, (int, Whole)) else v
     what, a_tensor = _any_of(words for _, words in rules), any(holds(torch.zeros(1, 1)) for holds, _ in rules)
     if isinstance(value, np.ndarray) and a_tensor: what = f"torch.from_numpy({name}), as the network takes it"
@@ -282,12 +289,15 @@ def is_fresh(
 @contextmanager
 def _attributes_kept(net):
     "Attributes of modules, other than those that PyTorch manages, are as they were afterwards"
-    managed = set(vars(nn.Module()))
+    managed, parts = set(vars(nn.Module())), ("_modules", "_parameters", "_buffers")
     plain = lambda m: {k: v for k, v in vars(m).items() if k not in managed}
-    kept = [(m, plain(m)) for m in net.modules() if not isinstance(m, LazyModuleMixin)]
+    named = lambda m: [set(getattr(m, k)) for k in parts]
+    kept = [(m, plain(m), named(m)) for m in net.modules() if not isinstance(m, LazyModuleMixin)]
     try: yield
     finally:
-        for m, before in kept:
+        for m, before, names in kept:
+            for k, there in zip(parts, names): # a pass may make modules
+                for name in getattr(m, k).keys() - there: del getattr(m, k)[name]
             for k in plain(m).keys() - before.keys(): delattr(m, k)
             vars(m).update(before)
 

@@ -48,8 +48,8 @@ from .guard import (BadInput, Builder, Count, Late, Natural, Positive, check_rea
 from .layers import BESIDE, HookReader, check_tensor, trace_layers
 from .nets import init_normal_
 from .store import Column
-from .training import (ADAMW, SGD, Loss, Recipe, best_constant, check_loss_value, chosen_loss, given_loss,
-                                 outputs_of, recipe_named)
+from .training import (ADAMW, SGD, Loss, Recipe, best_constant, check_gradient, check_loss_value, chosen_loss,
+                                 given_loss, made_optimiser, outputs_of, recipe_named)
 from .sweep import axis, label_of, tabulate
 
 # %% ../nbs/13_verdict.ipynb #2517c457
@@ -355,41 +355,6 @@ def drawn_targets(
     scores = scores.reshape(len(a), *z.shape[1:]).to(z.device)
     return scores.to(z.dtype) if z.ndim == 1 or z.shape[dim] < 2 else scores.argmax(dim)
 
-# %% ../nbs/13_verdict.ipynb #13dd1001
-def _moves(loss, out, y):
-    "Whether a loss has a gradient by what a network returns; None where its tensors cannot be replaced"
-    leaves, spec = tree_flatten(out)
-    free = [isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex()) for t in leaves]
-    if not any(free): return None
-    at = [t.detach().clone().requires_grad_() for t, f in zip(leaves, free) if f]
-    with torch.enable_grad():
-        copies = iter([t.clone() for t in at]) # which a loss may change in place
-        value = loss.measure(tree_unflatten([next(copies) if f else t for t, f in zip(leaves, free)], spec), y)
-    if not value.requires_grad: return False
-    grads = torch.autograd.grad(value, at, allow_unused=True)
-    return any(g is not None and bool((g != 0).any()) for g in grads)
-
-def _elsewhere(out):
-    "The same outputs in other rows, and other outputs: a loss may be flat at one place, as a hinge is"
-    leaves, spec = tree_flatten(out)
-    g, floats = torch.Generator().manual_seed(0), [isinstance(t, Tensor) and t.is_floating_point() for t in leaves]
-    yield tree_unflatten([t.roll(1, 0) if f and t.ndim else t for t, f in zip(leaves, floats)], spec)
-    for size in (.1, 10.):
-        noise = lambda t: size*torch.randn(t.shape, device="cpu", generator=g).to(t)
-        yield tree_unflatten([noise(t) if f else t for t, f in zip(leaves, floats)], spec)
-
-def _check_moves(loss, out, y, value):
-    "Raise where a loss is the same whatever the network returns, or changes in steps only"
-    try: moves = _moves(loss, out, y)
-    except Exception: return # what a loss cannot do with gradients is said where they are taken
-    if moves or moves is None: return
-    for other in _elsewhere(out):
-        with suppress(Exception): # a loss may refuse outputs that the network does not give
-            if _moves(loss, other, y): return
-    raise BadInput(f"the loss {loss.name!r} has no gradient by what the network returns (it is {value:.4g}), as a "
-                   "constant, .detach(), argmax, a rounding or a comparison has none: give a loss that falls as "
-                   "outputs improve")
-
 # %% ../nbs/13_verdict.ipynb #68aa40e3
 def _check_network(net):
     "Raise where a part of the network makes every answer void"
@@ -432,7 +397,7 @@ def _loss_for(net, out, x, y, loss, drawn):
     if outputs_of(out).isfinite().all() and not value.isfinite().all():
         raise BadInput(f"the loss {found.name!r} is {value.item()} although all outputs are finite: look at the loss")
     if loss is not None: _check_shapes(found, out, y, value)
-    if loss is not None and value.isfinite(): _check_moves(found, out, y, value.item())
+    if loss is not None and value.isfinite(): check_gradient(found, out, y, value.item())
     learnt = [p for p in net.parameters() if p.requires_grad]
     inside = value.requires_grad and not any(t.requires_grad for t in tensors_in(out))
     if inside and any(g is not None for g in torch.autograd.grad(value, learnt, allow_unused=True)):
@@ -691,7 +656,7 @@ def _states_of(recipe):
     "How many numbers the recipe's optimiser keeps for each weight"
     p = nn.Parameter(torch.zeros(2))
     p.grad = torch.zeros(2)
-    opt = recipe.optimiser([p], lr=1e-3)
+    opt = made_optimiser(recipe, [p], 1e-3)
     try: opt.step()
     except TypeError as e:
         raise BadInput(f"{type(opt).__name__} takes no step without a closure ({e}): give an optimiser that does, such "
@@ -811,6 +776,7 @@ def measurements(
     x = on_device(x, net).map(Tensor.detach)
     _check_network(net)
     n, trace = len(x), trace_layers(net, x)
+    x.fresh = trace.writes_input
     names, numbers = trace.names, HookReader(net, trace).layer_0(x)
     if 0 < numbers.abs().max() < SMALLEST:
         raise BadInput(f"no number of the inputs is larger than {numbers.abs().max():.1g}: scale them to about 1")
