@@ -604,6 +604,9 @@ def _fit_explained(self:Cascade, x, x_test, probes, progress):
     "The same, where the random numbers that a loader draws are looked after"
     ready = self._ready(x, progress)
     x_test = self.given(x_test)
+    check_room(probes*math.prod(self.shape), f"{probes:,} projections", "give fewer probes")
+    kinds = [self.reader.layer_0(o).dtype for o in (x_test, self.reader.ready(self.example))]
+    if kinds[0] != kinds[1]: raise BadInput(f"x_test is {kinds[0]} and x {kinds[1]}: give both in one number format")
     if not self.linear: raise BadInput(f"decoders of solver {self.solver!r} are not linear here: use fit_profile")
     batches = watched((b for b in ready), self.n_batches, "batches read", "batch", progress)
     with self._precise(), untouched(self.net, self.train), torch.no_grad():

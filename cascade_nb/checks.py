@@ -369,6 +369,7 @@ def compare(
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> Comparison:
     "The first layer where two networks differ beyond chance, and what is measured on both"
+    if draws > 1000: raise BadInput(f"draws is {draws:,}: give at most 1,000")
     both = [_draws(net, range(i*draws, (i + 1)*draws)) for i, net in enumerate((net_a, net_b))]
     for made in both: check_readable(made[0])
     x, y = gathered(data, both[0][0], n_train + N_TEST)
@@ -503,6 +504,7 @@ def coordinate_check(
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> Coordinates: # with the reading in words
     "How what comes back, activations and gradients change with width and depth"
+    if seeds > 1000: raise BadInput(f"seeds is {seeds:,}: give at most 1,000")
     widths, depths = sorted(set(widths)), sorted(set(depths))
     try: inspect.signature(make_net).bind(width=widths[0], depth=depths[0], seed=0)
     except TypeError as e:

@@ -37,6 +37,8 @@ def check_finite(
     "Raise `BadInput` where `x` is empty, holds NaN or infinity, or is on the meta device"
     if x.layout is not torch.strided: raise BadInput(f"{name} is a sparse tensor: give a dense one, x.to_dense()")
     if x.is_meta: raise BadInput(f"{name}: a tensor on the meta device holds no numbers: load the data first")
+    if x.is_floating_point() and x.element_size() < 2:
+        raise BadInput(f"{name} is {str(x.dtype)[6:]}, in which nothing is computed: give x.to(torch.float32)")
     if x.numel() == 0: raise BadInput(f"{name} is empty (shape {tuple(x.shape)}): give at least one input")
     bad = ~x.isfinite()
     if not bad.any(): return
@@ -576,7 +578,9 @@ class Batch(metaclass=ArgumentKind):
         value:object, # any argument
     ) -> bool:
         "Whether it can be the input of one call"
-        return not isinstance(value, (Data, type)) and (is_whole(value) or isinstance(value, list))
+        if isinstance(value, (Data, type)) or isinstance(value, Tensor) and value.is_nested: return False
+        if isinstance(value, (list, tuple, Mapping)): tensors_in(value) # which fails where it holds itself
+        return is_whole(value) or isinstance(value, list)
 
 class Batches(metaclass=ArgumentKind):
     "inputs, such as a tensor (batch, *shape) or load_dataset(...).x_train, or an iterable of batches"
@@ -585,7 +589,8 @@ class Batches(metaclass=ArgumentKind):
         value:object, # any argument
     ) -> bool:
         "Whether it can be inputs, or what gives them batch by batch"
-        if isinstance(value, (str, bytes, type, np.ndarray)): return False
+        if isinstance(value, (str, bytes, type, np.ndarray)) or getattr(value, "is_nested", False) is True: return False
+        if isinstance(value, (list, tuple, Mapping)): tensors_in(value) # which fails where it holds itself
         return is_whole(value) or isinstance(value, Dataset) or hasattr(value, "__iter__")
 
 # %% ../nbs/01_data.ipynb #fa13316b
@@ -714,6 +719,9 @@ def gathered(
 ) -> tuple: # (Inputs, targets or None), all that there is where that is one batch, else at least `n` if there are
     "Inputs and targets as one batch each"
     y = None
+    if isinstance(data, (list, tuple, Mapping)):
+        try: tensors_in(data)
+        except RecursionError: raise BadInput(f"a {type(data).__name__} that holds itself: give tensors") from None
     if _is_pair(data) and not _is_call(data, net): data = tuple(data)
     if type(data) is tuple:
         if len(data) != 2:

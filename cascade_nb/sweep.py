@@ -773,6 +773,7 @@ def save_sweep(
     path = Path(path)
     if path.suffixes[-2:] != [".nc", ".gz"]:
         raise BadInput(f"{path.name}: give a name that ends in .nc.gz, such as sweep.nc.gz")
+    if digits > 15: raise BadInput(f"digits is {digits:,}: give at most 15 decimals")
     rounded = lambda v: v.round(digits) if v.dtype.kind == "f" else v
     small = ds.drop_vars("error", errors="ignore").map(rounded, keep_attrs=True)
     with whole_file(path) as part:

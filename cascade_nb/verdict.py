@@ -1604,9 +1604,12 @@ def network_of(
         raise BadInput(f"the network is the class {net.__name__}: give an nn.Module, or a function of `seed` that "
                        f"makes one")
     try: inspect.signature(net).bind(seed=seed)
-    except TypeError as e:
+    except (TypeError, ValueError) as e: # a function written in C says nothing of its arguments
         raise BadInput(f"the builder {label_of(net)} takes no `seed` alone ({e}): give lambda seed: ...") from e
-    made = net(seed=seed)
+    try: made = net(seed=seed)
+    except BadInput: raise
+    except Exception as e: # whatever a builder does
+        raise BadInput(f"the builder {label_of(net)} fails with {type(e).__name__}: {e}: mend it") from e
     if isinstance(made, nn.Module): return made
     raise BadInput(f"the builder {label_of(net)} returns a {type(made).__name__}: a builder returns a torch.nn.Module")
 
