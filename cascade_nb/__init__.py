@@ -5,6 +5,11 @@ from sys import modules as _modules
 from types import ModuleType as _ModuleType
 from warnings import warn as _warn
 
+# before what takes long to import
+from .engine.interrupts import leave_quietly as _leave_quietly
+
+_leave_quietly()
+
 # what stands in no list below is for those who ask for it by name
 from .guard import BadInput
 from .data import Data, load_dataset

@@ -24,9 +24,10 @@ from .cascade import device_of, on_device
 from .data import Inputs, gathered, rows_of
 from .decoders import ToLearn
 from .guard import (BadInput, Builder, Count, Late, Names, Share, Sizes, check_name, check_readable,
-                              checked, hooked, untouched, unwrapped)
+                              checked, hooked, keeps_random, untouched, unwrapped)
 from .layers import check_batch
-from .training import ADAMW, Recipe, chosen_loss, given_loss, outputs_of, recipe_named
+from .training import (ADAMW, Recipe, check_gradient, check_loss_value, chosen_loss, given_loss, outputs_of,
+                                 recipe_named)
 from .verdict import LOST_READING, N_TEST, Verdict, copy_of, diagnose, measurements, network_of, reaching
 
 # %% ../nbs/18_checks.ipynb #c4ec0006
@@ -87,6 +88,14 @@ class Event(NamedTuple):
     values:list # floating tensors, (batch, *shape)
 
 # %% ../nbs/18_checks.ipynb #20b1c122
+def _outputs(net, x):
+    "What a network returns for some inputs, or `BadInput` where it does not run on them"
+    check_batch(net, x, train=False)
+    try:
+        with untouched(net): return x.call(net)
+    except Exception as e: # whatever a stranger's network raises
+        raise BadInput(f"{type(net).__name__} does not run on these inputs ({e}): give what it takes") from e
+
 def passing(
     net:nn.Module, # any network; only read
     x:Inputs, # a batch of what it takes
@@ -350,6 +359,7 @@ def differences(
 
 # %% ../nbs/18_checks.ipynb #5f64d222
 @checked
+@keeps_random
 def compare(
     net_a:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
     net_b:nn.Module|Callable, # another of the same layers
@@ -359,13 +369,17 @@ def compare(
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> Comparison:
     "The first layer where two networks differ beyond chance, and what is measured on both"
+    if draws > 1000: raise BadInput(f"draws is {draws:,}: give at most 1,000")
     both = [_draws(net, range(i*draws, (i + 1)*draws)) for i, net in enumerate((net_a, net_b))]
     for made in both: check_readable(made[0])
     x, y = gathered(data, both[0][0], n_train + N_TEST)
     if len(x) <= N_TEST: raise BadInput(f"{len(x)} inputs: give at least {2*N_TEST}, better {n_train + N_TEST}")
     x, y = x[:n_train + N_TEST], rows_of(y, slice(0, n_train + N_TEST), len(x))
     known = [made[:1] if isinstance(net, nn.Module) else made for net, made in zip((net_a, net_b), both)]
-    parts, rows, order = differences(*known, on_device(x[:32], both[0][0]))
+    few = on_device(x[:32], both[0][0])
+    few.fresh = True # a network may write into what it is given
+    for made in known: _outputs(made[0], few)
+    parts, rows, order = differences(*known, few)
     ds = xr.concat([_curves(made, x, y, loss) for made in both], "net", combine_attrs="override", join="outer")
     ds = ds.assign_coords(net=["a", "b"], parameter=list(rows))
     for k in ("std", "mean", "zeros"):
@@ -479,6 +493,7 @@ def _measured(net, x, y, loss):
 
 # %% ../nbs/18_checks.ipynb #655a5849
 @checked
+@keeps_random
 def coordinate_check(
     make_net:Builder, # builder of networks that takes `width`, `depth` and `seed`
     data:object, # what `diagnose` takes: a `Data`, inputs, (inputs, targets), or an iterable of such pairs
@@ -489,6 +504,7 @@ def coordinate_check(
     loss:Callable|None=None, # of (what the network returns, targets); None: chosen by outputs and targets
 ) -> Coordinates: # with the reading in words
     "How what comes back, activations and gradients change with width and depth"
+    if seeds > 1000: raise BadInput(f"seeds is {seeds:,}: give at most 1,000")
     widths, depths = sorted(set(widths)), sorted(set(depths))
     try: inspect.signature(make_net).bind(width=widths[0], depth=depths[0], seed=0)
     except TypeError as e:
@@ -614,9 +630,12 @@ def _verdict(self:Precision, form):
 def _gradients(net, x, y, loss):
     "Gradients of all weights, by name"
     named = {n: p for n, p in net.named_parameters() if p.requires_grad}
+    if not named: raise BadInput(f"{type(net).__name__} has no weights to train: they are frozen, or it has none")
     with untouched(net), torch.enable_grad():
         out = x.call(net)
         value = loss(out, y)
+        if not value.requires_grad:
+            raise BadInput("the loss does not depend on the weights: the network or the loss detaches its output")
         found = torch.autograd.grad(value, list(named.values()), allow_unused=True)
     return {n: g for n, g in zip(named, found) if g is not None}
 
@@ -629,8 +648,11 @@ def _measure(out, y, loss):
     except Exception as e: # whatever a function does
         raise BadInput(f"the loss {found.name!r} failed on outputs and targets ({e}): give loss=, a function of "
                        "(what the network returns, targets)") from e
-    if isinstance(value, Tensor) and value.numel() == 1: return found.measure
-    raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
+    check_loss_value(found, value)
+    if outputs_of(out).isfinite().all() and not value.isfinite().all():
+        raise BadInput(f"the loss {found.name!r} is {value.item()} although all outputs are finite: look at the loss")
+    if loss is not None and value.isfinite().all(): check_gradient(found, out, y, value.item())
+    return found.measure
 
 # %% ../nbs/18_checks.ipynb #a9a77a52
 def _in_format(net, x, form):
@@ -654,6 +676,8 @@ def _run(net, x, y, loss, form):
 def _compared(net, x, y, measure, formats):
     "`LOSSES` of layers and gradients in each format, held against double precision"
     true, true_gradients = _run(net, x, y, measure, torch.float64)
+    for name in (k for k, t in true.items() if not t.isfinite().all()):
+        raise BadInput(f"{name} returns NaN or infinite values in float64 too: look at its weights and its inputs")
     columns = {k: [] for k in (*LOSSES, *(f"gradient_{k}" for k in LOSSES))}
     for form in formats:
         layers, gradients = _run(net, x, y, measure, FORMATS[form])
@@ -667,6 +691,7 @@ def _compared(net, x, y, measure, formats):
 
 # %% ../nbs/18_checks.ipynb #c4ec0066
 @checked
+@keeps_random
 def precision_check(
     net:nn.Module, # any network; only read
     data:object, # what `diagnose` takes: a `Data`, inputs, (inputs, targets), or an iterable of such pairs
@@ -682,12 +707,9 @@ def precision_check(
     check_readable(net)
     x, y = gathered(data, net, n)
     x, y = on_device(x[:n], net), None if y is None else rows_of(y, slice(0, n), len(x))
+    x.fresh = True # a network may write into what it is given
     y = None if y is None else Inputs((y,)).to(device_of(net)).args[0]
-    check_batch(net, x, train=False)
-    try:
-        with untouched(net): out = x.call(net)
-    except (RuntimeError, TypeError, IndexError, ValueError) as e: # what PyTorch raises for inputs that do not fit
-        raise BadInput(f"{type(net).__name__} does not run on these inputs ({e}): give what it takes") from e
+    out = _outputs(net, x)
     return Precision(_compared(net, x, y, _measure(out, y, loss), formats))
 
 # %% ../nbs/18_checks.ipynb #c4ec0069

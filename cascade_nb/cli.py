@@ -9,7 +9,7 @@ __all__ = ['VAR_W', 'INPUTS', 'QUICK_INPUTS', 'QUICK', 'ACTIVATIONS', 'CODES', '
 # %% ../nbs/17_cli.ipynb #61c8b1fb
 import argparse, ast, importlib, inspect, math, os, re, sys, time, traceback, warnings
 from collections.abc import Callable
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import NoReturn
 import torch
@@ -20,6 +20,7 @@ from .guard import BadInput, Count, Number, Share, check_name, fitting, resembli
 from .data import DATASETS, FULL, load_dataset
 from .nets import SHAPES, mlp
 from .plot import phase_diagram, plt
+from .engine.interrupts import raise_again
 from .engine.parallel import cores, side_by_side
 from .sweep import Interrupted, best_start, netcdf_of, sweep, verdicts
 from .training import RECIPES
@@ -39,7 +40,9 @@ CODES = ("exit code: 0 done; 2 something that you can mend, said in one line; 1 
          "or a verdict below --at-least; "
          "130 stopped by Ctrl-C")
 
-def _in_one_line(text): return " ".join(str(text).split())
+def _in_one_line(text):
+    "Without line breaks, and without the middle of words that nobody would read"
+    return re.sub(r"\S{300,}", lambda m: f"{m[0][:100]}…{m[0][-20:]}", " ".join(str(text).split()))
 
 class _Parser(argparse.ArgumentParser):
     "Errors in one line, exit code 2"
@@ -202,7 +205,8 @@ def run(
     except BadInput as e: code, error, text = 2, e, e
     except KeyboardInterrupt as e: code, error, text = 130, e, e.args[0] if e.args else "stopped"
     except BrokenPipeError: return 1 # nobody reads on
-    except (Exception, SystemExit) as e: code, error, text = 1, e, f"{type(e).__name__}: {e} (--traceback shows where)"
+    except BaseException as e: # whatever a file of the user's raises
+        code, error, text = 1, e, f"{type(e).__name__}: {e} (--traceback shows where)"
     if o.traceback: traceback.print_exception(error)
     _say(prog, text)
     return code
@@ -267,9 +271,14 @@ def _printable():
 
 def _command(work):
     "The console command that does `work`"
-    _printable()
-    try: code = work(sys.argv[1:])
+    try:
+        raise_again()
+        _printable()
+        code = work(sys.argv[1:])
     except SystemExit as e: code = e.code or 0 # --help, or a wrong option
+    except KeyboardInterrupt: # while options are read, or while a module of the user's is imported
+        _say(Path(sys.argv[0]).name, "stopped")
+        code = 130
     _leave(code)
 
 def cascade_phase() -> NoReturn:
@@ -379,8 +388,9 @@ def _file_ending(suffix):
     "A reader of an option's word that names a file of one kind, in a folder that exists"
     def read(text:str) -> Path:
         path = Path(text)
-        if path.is_dir(): raise argparse.ArgumentTypeError(f"{text!r} is a folder: give the path of a file")
-        if path.suffix == suffix and path.absolute().parent.is_dir(): return path
+        with suppress(OSError, ValueError): # a name that no file can have
+            if path.is_dir(): raise argparse.ArgumentTypeError(f"{text!r} is a folder: give the path of a file")
+            if path.suffix == suffix and path.absolute().parent.is_dir(): return path
         raise argparse.ArgumentTypeError(f"{text!r} is no place for it: give a path that ends in {suffix}, "
                                          "in a folder that exists")
     return read

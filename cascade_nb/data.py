@@ -7,12 +7,13 @@ __all__ = ['SAMPLES', 'FULL', 'PICTURES', 'MOST_OTHERS', 'DATASETS', 'TARGETS', 
            'Data', 'pick', 'white_noise', 'read_sample', 'data_root', 'fetch', 'read_full', 'list_pictures', 'hold_out',
            'split_pictures', 'read_picture', 'read_pictures', 'read_folder', 'to_inputs', 'Wanted', 'load_dataset',
            'Inputs', 'joined', 'Signature', 'signature_of', 'takes_whole', 'inputs_of', 'split_targets', 'is_whole',
-           'Batch', 'Batches', 'rows_of', 'input_batches', 'gathered', 'pick_classes', 'make_sample']
+           'Batch', 'Batches', 'rows_of', 'input_batches', 'generators_kept', 'gathered', 'pick_classes', 'make_sample']
 
 # %% ../nbs/01_data.ipynb #a9b70544
 import copy, inspect, math, os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, fields, is_dataclass
 from http.client import HTTPException
 from importlib.resources import files
@@ -25,7 +26,7 @@ from PIL import Image, ImageOps
 from platformdirs import user_cache_dir
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset, IterableDataset
-from .guard import ArgumentKind, BadInput, Count, Seed, Sizes, check_room, checked, resembling
+from .guard import ArgumentKind, BadInput, Count, Seed, Sizes, check_room, checked, keeps_random, resembling
 from .guard import tensors_in, untouched, unwrapped
 
 # %% ../nbs/01_data.ipynb #2242e9b1
@@ -36,7 +37,9 @@ def check_finite(
     "Raise `BadInput` where `x` is empty, holds NaN or infinity, or is on the meta device"
     if x.layout is not torch.strided: raise BadInput(f"{name} is a sparse tensor: give a dense one, x.to_dense()")
     if x.is_meta: raise BadInput(f"{name}: a tensor on the meta device holds no numbers: load the data first")
-    if x.numel() == 0: raise BadInput(f"{name} is empty (shape {tuple(x.shape)}): at least one image is needed")
+    if x.is_floating_point() and x.element_size() < 2:
+        raise BadInput(f"{name} is {str(x.dtype)[6:]}, in which nothing is computed: give x.to(torch.float32)")
+    if x.numel() == 0: raise BadInput(f"{name} is empty (shape {tuple(x.shape)}): give at least one input")
     bad = ~x.isfinite()
     if not bad.any(): return
     i, *at = bad.nonzero()[0].tolist()
@@ -408,6 +411,7 @@ class Inputs:
     ):
         self.args, self.kwargs = tuple(args), dict(kwargs or {})
         self.layer_0 = None # the same as one tensor of numbers, once a reader has made it
+        self.fresh = False # whether a network gets copies, since it writes into what it is given
         numbered = ["input"] if len(self.args) == 1 else [f"input {i}" for i in range(1, len(self.args) + 1)]
         self.names = (*names, *numbered[len(names):])[:len(self.args)]
         for name, t in self.tensors():
@@ -435,14 +439,17 @@ def call(self:Inputs,
     net:Callable, # a network
 ): # what it returns
     "Run `net` on these inputs"
-    return net(*self.args, **self.kwargs)
+    given = self.map(Tensor.clone) if self.fresh else self
+    return net(*given.args, **given.kwargs)
 
 @patch
 def map(self:Inputs,
     f:Callable, # tensor → tensor
 ) -> Inputs:
     "The same arguments, each tensor changed by `f`"
-    return Inputs(_mapped(f, self.args), _mapped(f, self.kwargs), self.names)
+    new = Inputs(_mapped(f, self.args), _mapped(f, self.kwargs), self.names)
+    new.fresh = self.fresh
+    return new
 
 # %% ../nbs/01_data.ipynb #0da80004
 @patch
@@ -571,7 +578,9 @@ class Batch(metaclass=ArgumentKind):
         value:object, # any argument
     ) -> bool:
         "Whether it can be the input of one call"
-        return not isinstance(value, (Data, type)) and (is_whole(value) or isinstance(value, list))
+        if isinstance(value, (Data, type)) or isinstance(value, Tensor) and value.is_nested: return False
+        if isinstance(value, (list, tuple, Mapping)): tensors_in(value) # which fails where it holds itself
+        return is_whole(value) or isinstance(value, list)
 
 class Batches(metaclass=ArgumentKind):
     "inputs, such as a tensor (batch, *shape) or load_dataset(...).x_train, or an iterable of batches"
@@ -580,7 +589,8 @@ class Batches(metaclass=ArgumentKind):
         value:object, # any argument
     ) -> bool:
         "Whether it can be inputs, or what gives them batch by batch"
-        if isinstance(value, (str, bytes, type, np.ndarray)): return False
+        if isinstance(value, (str, bytes, type, np.ndarray)) or getattr(value, "is_nested", False) is True: return False
+        if isinstance(value, (list, tuple, Mapping)): tensors_in(value) # which fails where it holds itself
         return is_whole(value) or isinstance(value, Dataset) or hasattr(value, "__iter__")
 
 # %% ../nbs/01_data.ipynb #fa13316b
@@ -615,6 +625,15 @@ def rows_of(
 ): # the same kind of thing
     "The targets of some of the inputs"
     return _mapped(lambda t: t[rows] if t.ndim and len(t) == n else t, y)
+
+def _each(x):
+    "The batches of somebody's loader; whatever it raises is said to be its own"
+    try:
+        batches = iter(x)
+        while (batch := next(batches, _each)) is not _each: yield batch
+    except BadInput: raise
+    except Exception as e: # whatever a stranger's dataset raises
+        raise BadInput(f"the {type(x).__name__} that gives the inputs fails with {type(e).__name__}: {e}: mend it") from e
 
 def _check_iterable(x):
     "Raise where `x` holds no batches"
@@ -652,7 +671,7 @@ def input_batches(
         return
     if isinstance(x, Dataset) and not isinstance(x, IterableDataset): x = DataLoader(x, batch_size=min(size, 256))
     _check_iterable(x)
-    for batch in x:
+    for batch in _each(x):
         inputs, targets = (batch, None) if type(x) is tuple else split_targets(batch, net)
         yield inputs_of(inputs, net), targets
 
@@ -672,10 +691,27 @@ def _joined_targets(targets, rows):
     for t, n in zip(targets, rows):
         if isinstance(t, list): _check_listed(t, n)
     wrapped = [Inputs((t,)) if tensors_in(t) else None for t in targets]
-    if None in wrapped: raise BadInput(f"targets are a {type(targets[0]).__name__}: give tensors")
+    if None in wrapped:
+        odd = targets[wrapped.index(None)]
+        what = "some batches have no targets" if odd is None else f"targets are a {type(odd).__name__}"
+        raise BadInput(f"{what}: give tensors with every batch")
     return joined(wrapped).args[0]
 
+# %% ../nbs/01_data.ipynb #01dd1001
+@contextmanager
+def generators_kept(
+    data:object, # a loader, or anything else
+) -> Iterator[None]:
+    "The generators that a loader draws its order from are as they were afterwards"
+    sources = data, getattr(data, "sampler", None), getattr(getattr(data, "batch_sampler", None), "sampler", None)
+    own = {id(g): g for o in sources if isinstance(g := getattr(o, "generator", None), torch.Generator)}
+    states = [(g, g.get_state()) for g in own.values()]
+    try: yield
+    finally:
+        for g, state in states: g.set_state(state)
+
 # %% ../nbs/01_data.ipynb #0da80016
+@keeps_random
 def gathered(
     data:object, # a Data, inputs, a pair (inputs, targets), or an iterable of such pairs
     net:nn.Module, # the network that takes the inputs
@@ -683,6 +719,9 @@ def gathered(
 ) -> tuple: # (Inputs, targets or None), all that there is where that is one batch, else at least `n` if there are
     "Inputs and targets as one batch each"
     y = None
+    if isinstance(data, (list, tuple, Mapping)):
+        try: tensors_in(data)
+        except RecursionError: raise BadInput(f"a {type(data).__name__} that holds itself: give tensors") from None
     if _is_pair(data) and not _is_call(data, net): data = tuple(data)
     if type(data) is tuple:
         if len(data) != 2:
@@ -690,12 +729,15 @@ def gathered(
                            f"((a, b), None)")
         data, y = data
     found, targets, rows = [], [], 0
-    for inputs, t in input_batches(data, net, size=2**62 if is_whole(data) else 2048):
-        if isinstance(t, (int, float)) or isinstance(t, Tensor) and not t.ndim:
-            raise BadInput(f"a {type(data).__name__} of single samples: give a DataLoader of it, with batch_size=64")
-        found.append(inputs)
-        targets.append(t)
-        if (rows := rows + len(inputs)) >= n: break
+    with generators_kept(data):
+        for inputs, t in input_batches(data, net, size=2**62 if is_whole(data) else 2048):
+            if isinstance(t, (int, float)) or isinstance(t, Tensor) and not t.ndim:
+                raise BadInput(f"a {type(data).__name__} of single samples: give a DataLoader of it, with batch_size=64")
+            if isinstance(t, Tensor) and len(t) < len(inputs):
+                raise BadInput(f"a batch holds {len(inputs)} inputs and {len(t)} targets: give one for each")
+            found.append(inputs)
+            targets.append(t)
+            if (rows := rows + len(inputs)) >= n: break
     if not found: raise BadInput("no inputs: the iterable is empty")
     if y is not None and not tensors_in(y):
         raise BadInput(f"targets are a {type(y).__name__}: give a tensor, with a row for each input")

@@ -70,6 +70,8 @@ class LinearDecoder(Decoder):
 # %% ../nbs/06_decoders.ipynb #0c5c0006
 class Learner:
     "Learns a decoder from pairs of neighbouring activations"
+    numbers = 0 # that it will hold at least, where it says so
+
     def __init__(self,
         prev:tuple, # shape of x_{l-1}, without the batch
         cur:tuple, # shape of x_l
@@ -125,6 +127,7 @@ class RidgeLearner(Learner):
         super().__init__(prev, cur)
         self.noise = noise
         self.sums = [] # no sums yet, or one `Moments`
+        self.numbers = math.prod(self.cur)*(math.prod(self.prev) + math.prod(self.cur))
 
     def add(self,
         prev:Tensor, # (batch, *prev)

@@ -63,8 +63,8 @@ def column_of(
 # %% ../nbs/07_entropy.ipynb #b8b914c0
 def _same_shape(x, recon):
     if x.shape == recon.shape: return
-    raise BadInput(f"images are {tuple(x.shape)} but reconstructions {tuple(recon.shape)}: "
-                   "give one reconstruction an image")
+    raise BadInput(f"inputs are {tuple(x.shape)} but reconstructions {tuple(recon.shape)}: "
+                   "give one reconstruction an input")
 
 # %% ../nbs/07_entropy.ipynb #cc67857c
 @checked
@@ -84,7 +84,7 @@ def differential_entropy(
     floor:Positive=1e-10, # smallest standard deviation a pixel can have
 ) -> float: # nats a pixel
     "Mean over pixels of the Gaussian entropy of their spread over the batch"
-    if len(recon) < 2: raise BadInput("differential entropy compares images with each other: give at least 2")
+    if len(recon) < 2: raise BadInput("differential entropy compares inputs with each other: give at least 2")
     p = as_distribution(recon)
     s = ((p - p.mean(0)).square().sum(0)/(len(p) - 1)).sqrt().clamp_min(float(floor))
     return (.5*math.log(2*math.pi*math.e) + s.log()).mean().item()
@@ -99,10 +99,10 @@ def explained_variance(
     "The share of the images' variance that came back"
     _same_shape(x, recon)
     if mean is not None and (mean.shape != x.shape[1:] or not isinstance(mean[None], FloatBatch)):
-        raise BadInput(f"mean is {mean.dtype} of shape {tuple(mean.shape)} but an image {tuple(x.shape[1:])}: "
-                       "give the mean of the images")
+        raise BadInput(f"mean is {mean.dtype} of shape {tuple(mean.shape)} but an input {tuple(x.shape[1:])}: "
+                       "give the mean of the inputs")
     total = (x - (x.mean(0) if mean is None else mean)).double().square().sum()
-    if total == 0: raise BadInput("all images are the same: there is no variance to explain; give different images")
+    if total == 0: raise BadInput("all inputs are the same: there is no variance to explain; give different inputs")
     return (1 - (x - recon).double().square().sum()/total).item()
 
 # %% ../nbs/07_entropy.ipynb #0d5c0002

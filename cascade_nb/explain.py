@@ -91,7 +91,7 @@ def outputs(self:Cascade,
         except (RuntimeError, ValueError, TypeError, IndexError) as e:
             raise BadInput(f"the network cannot run on {given} ({e}): give what it takes") from e
     if out.ndim != 2:
-        raise BadInput(f"the network gives {tuple(out.shape[1:])} for an image: "
+        raise BadInput(f"the network gives {tuple(out.shape[1:])} for an input: "
                        "predictions need one number a class")
     return out
 
@@ -116,7 +116,7 @@ def as_pictures(
 
 def _pictures(x, *dims):
     "As an xarray variable"
-    return (*dims, "colour", "row", "column"), as_pictures(x, len(dims)).cpu().numpy()
+    return (*dims, "colour", "row", "column"), as_pictures(x.detach(), len(dims)).cpu().numpy()
 
 # %% ../nbs/15_explain.ipynb #7ea24a0d
 def image_variance(
@@ -157,7 +157,7 @@ def _aside(ax, text): ax.set_ylabel(text, rotation=0, ha="right", va="center", f
 def _there(casc, t):
     "A tensor where the network is"
     check_tensor("a tensor", t)
-    return t.to(device_of(casc.net))
+    return t.detach().to(device_of(casc.net))
 
 @checked
 def layer_strip(
@@ -308,13 +308,14 @@ def channel_masks(
     shape:tuple, # of the layer
 ) -> Tensor: # (groups, *shape or 1s), 1 for what is kept
     "Which channels of a layer stay, group by group"
-    if not len(groups): raise BadInput("no channels: give a list of channels, or of lists of channels")
+    if getattr(groups, "ndim", 1) == 0 or not 1 <= len(groups) <= 10_000:
+        raise BadInput("no channels: give a list of channels, or of lists of channels")
     n, mask = _channels(shape), torch.zeros(len(groups), _channels(shape))
     for row, g in zip(mask, groups):
         try: g = np.asarray(g).flatten()
         except (TypeError, ValueError, RuntimeError): g = np.empty(1, object)
         if g.dtype.kind not in "iu" and len(g): raise BadInput("channels are no whole numbers: give such as [0, 3]")
-        g = torch.from_numpy(g)
+        g = torch.from_numpy(g.astype(np.int64))
         if len(g) == 0 or g.min() < 0 or g.max() >= n:
             raise BadInput(f"no channel {g.tolist()}: this layer has 0 to {n - 1}")
         row[g] = 1

@@ -44,7 +44,7 @@ _probe = np.linspace(-3, 3, 64)
 
 def _check(value, name):
     try: y, what = value(_probe), None
-    except (TypeError, AttributeError, ValueError, RuntimeError) as e:
+    except Exception as e: # whatever a function does
         raise BadInput(f"{name} fails on an array or tensor ({e}): give an activation, such as torch.tanh") from e
     if y.shape != _probe.shape: what = f"changes the shape {_probe.shape} to {y.shape}"
     elif not np.isfinite(y).all(): what = f"returns {y[~np.isfinite(y)][0]} at {_probe[~np.isfinite(y)][0]:.2g}"
@@ -65,7 +65,7 @@ def act_pair(
             raise BadInput(f"{name} asks for arguments: give an instance, such as {name}(...)") from e
     if isinstance(act, nn.Module): act = deepcopy(act).double().eval()
     try: is_numpy = isinstance(act(_probe), (np.ndarray, np.generic))
-    except (TypeError, AttributeError): is_numpy = False
+    except Exception: is_numpy = False # a function of tensors, or one that always fails
     _check(act if is_numpy else lambda u: act(torch.from_numpy(u)).detach().numpy(), name)
     return (_numpy_pair if is_numpy else _torch_pair)(act)
 
@@ -134,7 +134,8 @@ def variance_map(
 def _as_numbers(value):
     "An array of float64, or None where it holds no real numbers"
     try: a = np.asarray(value)
-    except (TypeError, ValueError, RuntimeError): return None # ragged, or a tensor that needs a gradient
+    # ragged, a tensor that needs a gradient, or endless
+    except (TypeError, ValueError, RuntimeError, MemoryError): return None
     return a.astype(float) if a.dtype.kind in "iuf" else None
 
 class Variances(metaclass=ArgumentKind):

@@ -369,6 +369,8 @@ class PatchRidge(Learner):
         self.pair, self.noise, self.n = pair(self.prev, self.cur), noise, 0
         at = self.pair.positions()
         self.at = at[torch.randperm(len(at), device="cpu", generator=torch.Generator().manual_seed(0))]
+        width, block = self.pair.k**2*channels(self.pair.cur), math.prod(self.pair.strides)*channels(self.pair.prev)
+        self.numbers = width*(width + block)
 
     def add(self,
         prev:Tensor, # (batch, *prev)

@@ -39,7 +39,8 @@ def _columns(rows, titles):
     "How many pictures stand in a row"
     if not rows: raise BadInput("rows is empty: give label → images")
     for name, images in rows.items():
-        odd = isinstance(images, str) or not len(images) or any(np.ndim(im) not in (2, 3) for im in images)
+        try: odd = not {*map(np.ndim, images)} <= {2, 3} or not len(images)
+        except Exception: odd = True # no list, or one of whatever
         if odd: raise BadInput(f"the row {str(name)!r} holds no images: give a list of images (C, H, W) or (H, W)")
         for c in (len(im) for im in images if np.ndim(im) == 3 and len(im) not in (1, 3, 4)):
             raise BadInput(f"the row {str(name)!r} holds an image of {c} channels: give images of 1 (grey), "

@@ -8,7 +8,7 @@ __all__ = ['SCHEMA_VERSION', 'LISTED', 'LONGEST', 'FIELDS', 'JUDGED', 'LAYER_WOR
            'torch_optimiser', 'fastai_callback']
 
 # %% ../nbs/19_report.ipynb #4e904705
-import base64, io, itertools, json, math, platform, random, warnings
+import base64, io, itertools, json, math, platform, warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -23,7 +23,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Subset
 from .cascade import curve_html
 from .checks import Untrainable
-from .guard import BadInput, Count, Late, Share, checked, whole_file
+from .data import generators_kept
+from .guard import BadInput, Count, Late, Share, checked, randomness_kept, whole_file
 from .training import RECIPES, Recipe
 from .verdict import FULL_EFFORT, QUICK_EFFORT, READINGS, STATES, Recommendation, Verdict, chance, diagnose
 
@@ -299,15 +300,7 @@ def random_kept(
     data:object, # a loader, or anything else
 ) -> Iterator[None]:
     "The random numbers of PyTorch, NumPy, Python and of a loader's own generators are as they were afterwards"
-    sources = data, getattr(data, "sampler", None), getattr(getattr(data, "batch_sampler", None), "sampler", None)
-    own = {id(g): g for o in sources if (g := getattr(o, "generator", None)) is not None}
-    states, python, numpy = [(g, g.get_state()) for g in own.values()], random.getstate(), np.random.get_state()
-    try:
-        with torch.random.fork_rng([]): yield # `diagnose` keeps those of other devices
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
-        for g, state in states: g.set_state(state)
+    with generators_kept(data), randomness_kept(nn.Identity()): yield # `diagnose` keeps those of other devices
 
 # %% ../nbs/19_report.ipynb #4e904732
 def _learnt_from(n_train, quick): return n_train or (QUICK_EFFORT.n_train if quick else 1024)

@@ -122,6 +122,8 @@ class Store:
         if not isinstance(where, (str, os.PathLike)) or not os.fspath(where).strip():
             raise BadInput(f"store is {where!r}: give a path or a URL")
         if "\0" in str(where): raise BadInput(f"store {where!r} holds a zero byte: give a path or a URL")
+        if not str(where).isprintable() and any("\ud800" <= c <= "\udfff" for c in str(where)):
+            raise BadInput(f"store {where!r} is no name that a file can have: give a path or a URL")
         where = os.fspath(where).removeprefix("file://")
         self.place, self.schema = (_AtURL if "://" in where else _Folder)(where), tuple(schema)
         self.where = self.place.where

@@ -459,24 +459,24 @@ N_TRAIN, N_TEST = 4096, 500 # images to fit decoders on and to measure on, at mo
 def _first(x, n, most, name):
     "The first `n` images, or an error where there are fewer"
     if n and n > len(x):
-        raise BadInput(f"{name} is {n:,}, and there are {len(x):,} images for it: give at most that, or leave it out")
+        raise BadInput(f"{name} is {n:,}, and there are {len(x):,} inputs for it: give at most that, or leave it out")
     return x[:n or most]
 
 def _images(data, n_train, n_test):
     "Images to fit and to measure on"
     if not isinstance(data, (Data, Tensor)):
-        raise BadInput(f"data holds a {type(data).__name__}: give what load_dataset gives, or images (N, *shape)")
+        raise BadInput(f"data holds a {type(data).__name__}: give what load_dataset gives, or inputs (N, *shape)")
     if isinstance(data, Tensor) and (data.ndim < 2 or data.layout is not torch.strided):
-        raise BadInput("data is no dense tensor of images: give images (N, *shape)")
+        raise BadInput("data is no dense tensor of inputs: give inputs (N, *shape)")
     last = n_test or N_TEST
     train, test = (data.x_train, data.x_test) if isinstance(data, Data) else (data[:-last], data[-last:])
     train, test = _first(train, n_train, N_TRAIN, "n_train"), _first(test, n_test, N_TEST, "n_test")
     if train.is_complex() or train.dtype is torch.uint8:
-        raise BadInput(f"the images are {train.dtype}: give floating numbers, such as x.float()/255")
+        raise BadInput(f"the inputs are {train.dtype}: give floating numbers, such as x.float()/255")
     for k, x, least in (("fit decoders", train, LEAST), ("measure", test, LEAST_TEST)):
-        if len(x) < least: raise BadInput(f"{len(x)} images to {k} on: give at least {least}, better some hundreds")
+        if len(x) < least: raise BadInput(f"{len(x)} inputs to {k} on: give at least {least}, better some hundreds")
         if not x.isfinite().all():
-            raise BadInput(f"the images to {k} on hold NaN or infinite pixels: clean the data first")
+            raise BadInput(f"the inputs to {k} on hold NaN or infinite values: clean the data first")
     return train.contiguous(), test.contiguous()
 
 # %% ../nbs/11_sweep.ipynb #51efa592
@@ -489,7 +489,7 @@ def named_images(
     many = data if isinstance(data, (list, tuple)) else [data]
     images = {getattr(o, "name", "images"): _images(o, n_train, n_test) for o in many}
     if len(images) < max(len(many), 1):
-        raise BadInput(f"{len(many)} sets of images but {len(images)} names: give each `Data` a name of its own")
+        raise BadInput(f"{len(many)} sets of inputs but {len(images)} names: give each `Data` a name of its own")
     return images
 
 # %% ../nbs/11_sweep.ipynb #c236e79f
@@ -773,6 +773,7 @@ def save_sweep(
     path = Path(path)
     if path.suffixes[-2:] != [".nc", ".gz"]:
         raise BadInput(f"{path.name}: give a name that ends in .nc.gz, such as sweep.nc.gz")
+    if digits > 15: raise BadInput(f"digits is {digits:,}: give at most 15 decimals")
     rounded = lambda v: v.round(digits) if v.dtype.kind == "f" else v
     small = ds.drop_vars("error", errors="ignore").map(rounded, keep_attrs=True)
     with whole_file(path) as part:

@@ -4,12 +4,14 @@
 
 # %% auto #0
 __all__ = ['IGNORED', 'LARGEST_BATCH', 'SGD', 'ADAMW', 'SHORT', 'PAPER', 'RECIPES', 'RESULTS', 'Loss', 'outputs_of',
-           'chosen_loss', 'given_loss', 'best_constant', 'Recipe', 'recipe_named', 'batches', 'accuracy', 'train_once',
-           'best_training', 'held_out_loss', 'learning_curve', 'recipe_settings', 'measure_trainability']
+           'chosen_loss', 'given_loss', 'check_loss_value', 'check_gradient', 'best_constant', 'Recipe', 'recipe_named',
+           'batches', 'accuracy', 'train_once', 'best_training', 'held_out_loss', 'learning_curve', 'made_optimiser',
+           'recipe_settings', 'measure_trainability']
 
 # %% ../nbs/12_training.ipynb #5a0eb799
 import inspect, math, time, warnings
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from .engine.pools import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +24,9 @@ import torch.nn.functional as F
 import xarray as xr
 from fastcore.basics import patch
 from torch import Tensor, nn
+from torch.utils._pytree import tree_flatten, tree_unflatten
 from .data import Data, Inputs, inputs_of
-from .guard import BadInput, Builder, Count, Number, Positive, checked, fitting, tensors_in
+from .guard import BadInput, Builder, Count, Number, Positive, checked, fitting, keeps_random, tensors_in
 from .nets import softmax_then_cross_entropy
 from .graph import fingerprint_of, main_output
 from .store import Column
@@ -139,6 +142,67 @@ def given_loss(
     if isinstance(loss, type): raise BadInput(f"loss is the class {loss.__name__}: give an instance, {loss.__name__}()")
     return Loss(getattr(loss, "__name__", type(loss).__name__), loss, takes_tensor=False)
 
+# %% ../nbs/12_training.ipynb #12dd1001
+def check_loss_value(
+    loss:Loss, # that gave it
+    value:object, # for some outputs and targets
+) -> Tensor: # the value
+    "Raise unless a loss gave one real number that PyTorch can differentiate"
+    returns = f"the loss {loss.name!r} returns"
+    if value is None: raise BadInput(f"{returns} nothing: let it return the number to minimise")
+    if isinstance(value, (bool, int, float, complex, np.generic, np.ndarray)):
+        raise BadInput(f"{returns} a Python number: leave out .item(), float() and .numpy()")
+    if not isinstance(value, Tensor):
+        raise BadInput(f"{returns} a {type(value).__name__}: give a function that returns the number to minimise")
+    if value.numel() != 1: raise BadInput(f"the loss {loss.name!r} gives no single number: take its mean")
+    if value.is_meta: raise BadInput(f"{returns} a tensor on the meta device, which holds no number: compute it")
+    if value.is_complex(): raise BadInput(f"{returns} a complex number: take its absolute value or its real part")
+    if not value.is_floating_point():
+        raise BadInput(f"{returns} {str(value.dtype)[6:]}, which has no gradient: a count of errors cannot be "
+                       "minimised by steps, a loss such as cross-entropy can")
+    return value
+
+# %% ../nbs/12_training.ipynb #12dd1004
+def _moves(loss, out, y):
+    "Whether a loss has a gradient by what a network returns; None where its tensors cannot be replaced"
+    leaves, spec = tree_flatten(out)
+    free = [isinstance(t, Tensor) and (t.is_floating_point() or t.is_complex()) for t in leaves]
+    if not any(free): return None
+    leaves = [t.detach().clone().requires_grad_() if f else t for t, f in zip(leaves, free)]
+    with torch.enable_grad(): value = loss.measure(tree_unflatten(leaves, spec), y)
+    if not value.requires_grad: return False
+    grads = torch.autograd.grad(value, [t for t, f in zip(leaves, free) if f], allow_unused=True)
+    return any(g is not None and bool((g != 0).any()) for g in grads)
+
+def _elsewhere(out):
+    "The same outputs in other rows, and other outputs: a loss may be flat at one place, as a hinge is"
+    leaves, spec = tree_flatten(out)
+    g, floats = torch.Generator().manual_seed(0), [isinstance(t, Tensor) and t.is_floating_point() for t in leaves]
+    yield tree_unflatten([t.roll(1, 0) if f and t.ndim else t for t, f in zip(leaves, floats)], spec)
+    for size in (.1, 10.):
+        noise = lambda t: size*torch.randn(t.shape, device="cpu", generator=g).to(t)
+        yield tree_unflatten([noise(t) if f else t for t, f in zip(leaves, floats)], spec)
+
+def check_gradient(
+    loss:Loss, # that gave the value
+    out:object, # what a network returned
+    y:object, # targets
+    value:float, # their loss, for the sentence
+) -> None:
+    "Raise where a loss is the same whatever the network returns, or changes in steps only"
+    try: moves = _moves(loss, out, y)
+    except Exception as e: # what else a loss cannot do with gradients is said where they are taken
+        if "in-place" not in str(e): return
+        raise BadInput(f"the loss {loss.name!r} changes what the network returns, in place ({e}): give one that "
+                       "computes something new") from e
+    if moves or moves is None: return
+    for other in _elsewhere(out):
+        with suppress(Exception): # a loss may refuse outputs that the network does not give
+            if _moves(loss, other, y): return
+    raise BadInput(f"the loss {loss.name!r} has no gradient by what the network returns (it is {value:.4g}), as a "
+                   "constant, .detach(), argmax, a rounding or a comparison has none: give a loss that falls as "
+                   "outputs improve")
+
 # %% ../nbs/12_training.ipynb #1c1e0008
 def best_constant(
     measure:Callable, # a loss of (outputs, targets)
@@ -162,7 +226,7 @@ def best_constant(
         return constant.detach(), value().item()
 
 # %% ../nbs/12_training.ipynb #98ed6572
-LARGEST_BATCH = 10**6 # images a step, at most
+LARGEST_BATCH = 10**6 # inputs a step, at most
 
 @checked
 @dataclass(frozen=True)
@@ -171,7 +235,7 @@ class Recipe:
     loss:Callable = F.cross_entropy # of (logits, classes)
     optimiser:Callable = partial(torch.optim.SGD, momentum=.9) # of (parameters, lr=…)
     lrs:tuple = (1e-3, 1e-2, 1e-4) # learning rates, in the order in which they are tried
-    batch:Count = 64 # images a step
+    batch:Count = 64 # inputs a step
     steps:Count = 150 # at most, for each learning rate
     every:Count = 25 # steps between two measurements of the test accuracy
     enough:Number = .4 # test accuracy from which a network counts as trained
@@ -184,7 +248,7 @@ class Recipe:
             raise BadInput("lrs is empty, or is no list: give at least one learning rate in a list")
         for lr in self.lrs: fitting(lr, Positive, "a learning rate of lrs")
         if self.batch > LARGEST_BATCH:
-            raise BadInput(f"batch is {self.batch:,}: give at most {LARGEST_BATCH:,} images a step")
+            raise BadInput(f"batch is {self.batch:,}: give at most {LARGEST_BATCH:,} inputs a step")
         given_loss(self.loss)
 
 # %% ../nbs/12_training.ipynb #61f78e1f
@@ -349,12 +413,33 @@ RESULTS = (
     Column("lr", "the learning rate that did best", "1"),
     Column("seconds", "time that the training took", "s"))
 
+def made_optimiser(
+    recipe:Recipe, # its optimiser
+    params:list, # of parameters
+    lr:float, # learning rate
+) -> object: # with `step` and `zero_grad`
+    "A recipe's optimiser, or `BadInput` where it makes none"
+    remedy = "give a function of (parameters, lr=...) that returns one, such as torch.optim.AdamW"
+    try: opt = recipe.optimiser(params, lr=lr)
+    except Exception as e: raise BadInput(f"the recipe's optimiser fails with {type(e).__name__}: {e}: {remedy}") from e
+    if hasattr(opt, "step") and hasattr(opt, "zero_grad"): return opt
+    raise BadInput(f"the recipe's optimiser is a {type(opt).__name__}: {remedy}")
+
+def _check_recipe(recipe, classes):
+    "Raise where a recipe's loss does not suit logits and classes"
+    loss, z, y = given_loss(recipe.loss), torch.linspace(-1, 1, 4*classes).reshape(4, classes), torch.arange(4) % classes
+    try: value = recipe.loss(z.clone().requires_grad_(), y)
+    except Exception as e: # whatever a function does
+        raise BadInput(f"the recipe's loss {loss.name!r} failed on logits (4, {classes}) and 4 classes ({e}): give a "
+                       "function of (logits, classes), such as F.cross_entropy") from e
+    check_gradient(loss, z, y, check_loss_value(loss, value).item())
+
 def _two_steps(recipe, classes):
     "Train a small tensor for two steps with each learning rate of a recipe"
     targets = torch.arange(4) % classes
     for lr in recipe.lrs:
         logits = nn.Parameter(torch.linspace(-1, 1, 4*classes).reshape(4, classes))
-        opt = recipe.optimiser([logits], lr=lr)
+        opt = made_optimiser(recipe, [logits], lr)
         for _ in range(2):
             opt.zero_grad()
             recipe.loss(logits, targets).backward()
@@ -365,12 +450,15 @@ def recipe_settings(
     classes:int, # number of classes
 ) -> dict: # name → plain value
     "A recipe as a store's settings"
+    _check_recipe(recipe, classes)
     named = {f"recipe_{k}": list(v) if isinstance(v, tuple) else label_of(v) for k, v in vars(recipe).items()}
-    operators = fingerprint_of(partial(_two_steps, recipe, classes))
+    try: operators = fingerprint_of(partial(_two_steps, recipe, classes))
+    except RuntimeError as e: raise BadInput(f"the recipe takes no step ({e}): see that loss and optimiser do") from e
     return {**named, "recipe_operators": operators}
 
 # %% ../nbs/12_training.ipynb #58573bbd
 @checked
+@keeps_random
 def measure_trainability(
     make_net:Builder, # builder of networks, such as `mlp`
     grid:dict, # its arguments that vary: name → values; here `depth` may be one

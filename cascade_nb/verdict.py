@@ -5,15 +5,15 @@
 # %% auto #0
 __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'DISTANCES', 'RANGES', 'FEWER', 'SMALLEST', 'PRECISION',
            'N_TEST', 'FULL_EFFORT', 'QUICK_EFFORT', 'AT_ONCE', 'PASSING', 'WORKING', 'OUTPUT_COPIES', 'LOOK_COPIES',
-           'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS',
-           'SHRUNK', 'GROWN', 'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'TOO_FAR', 'DROPPED', 'FORGOTTEN', 'STUCK',
-           'FAULTS', 'BACK', 'LARGE', 'UNRELATED', 'CURES', 'LOOKS', 'SEVERAL', 'LATE', 'UNSURE', 'KEPT', 'ENDS',
-           'NONE_TRAINED', 'HALF_TRAINED', 'LIMITS', 'SYMBOLS', 'COARSE', 'GAINS', 'ATTENTION', 'ODDS', 'TRIED',
-           'relative_gradients', 'state', 'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial', 'drawn_targets',
-           'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements', 'features', 'chance', 'log_chi',
-           'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Timing', 'reaching',
-           'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause', 'first_loss', 'Fault',
-           'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'Limit', 'network_of', 'diagnose', 'middle',
+           'SLOW', 'LARGE_MEMORY', 'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON', 'CHANCE_LEVEL', 'TIMINGS',
+           'QUICK_TIMINGS', 'SHRUNK', 'GROWN', 'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE', 'TOO_FAR', 'DROPPED',
+           'FORGOTTEN', 'STUCK', 'FAULTS', 'BACK', 'LARGE', 'UNRELATED', 'CURES', 'LOOKS', 'SEVERAL', 'LATE', 'UNSURE',
+           'KEPT', 'ENDS', 'NONE_TRAINED', 'HALF_TRAINED', 'LIMITS', 'SYMBOLS', 'COARSE', 'GAINS', 'ATTENTION', 'ODDS',
+           'TRIED', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading', 'copy_of', 'Batches', 'trial',
+           'drawn_targets', 'Effort', 'kept_of_one', 'looks_at', 'Cost', 'cost_of', 'measurements', 'features',
+           'chance', 'log_chi', 'discriminative_gradients', 'decades_off', 'odds_by_depth', 'depth_of', 'Timing',
+           'reaching', 'gradient_error', 'timing_features', 'ever_features', 'timing_for', 'Cause', 'first_loss',
+           'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'Limit', 'network_of', 'diagnose', 'middle',
            'Recommendation', 'between', 'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
@@ -41,15 +41,15 @@ from .entropy import SCORES
 from .data import Data, Inputs, check_finite, gathered, inputs_of, rows_of
 from .entropy import cutoff
 from .engine.memory import FEWEST, STACK_BYTES, bytes_kept, rows_within
-from .engine.parallel import no_bars, watched
+from .engine.parallel import no_bars, said, watched
 from .graph import main_output, record, steering
 from .guard import (BadInput, Builder, Count, Late, Natural, Positive, check_readable, checked,
-                              free_memory, hooked, randomness_kept, tensors_in, untouched, unwrapped)
+                              free_memory, hooked, keeps_random, randomness_kept, tensors_in, untouched, unwrapped)
 from .layers import BESIDE, HookReader, check_tensor, trace_layers
 from .nets import init_normal_
 from .store import Column
-from .training import (ADAMW, SGD, Loss, Recipe, best_constant, chosen_loss, given_loss, outputs_of,
-                                 recipe_named)
+from .training import (ADAMW, SGD, Loss, Recipe, best_constant, check_gradient, check_loss_value, chosen_loss,
+                                 given_loss, made_optimiser, outputs_of, recipe_named)
 from .sweep import axis, label_of, tabulate
 
 # %% ../nbs/13_verdict.ipynb #2517c457
@@ -393,14 +393,11 @@ def _loss_for(net, out, x, y, loss, drawn):
     except Exception as e:
         raise BadInput(f"the loss {found.name!r} failed on outputs and targets of {len(x)} inputs ({e}): give "
                        f"loss=, a function of (what the network returns, targets)") from e
-    if isinstance(value, float): raise BadInput(f"the loss {found.name!r} returns a Python number: leave out .item()")
-    if isinstance(value, tuple):
-        raise BadInput(f"the loss {found.name!r} returns a tuple: give a function that returns the number to minimise")
-    if not isinstance(value, Tensor) or value.numel() != 1:
-        raise BadInput(f"the loss {found.name!r} gives no single number: take its mean")
+    check_loss_value(found, value)
     if outputs_of(out).isfinite().all() and not value.isfinite().all():
         raise BadInput(f"the loss {found.name!r} is {value.item()} although all outputs are finite: look at the loss")
     if loss is not None: _check_shapes(found, out, y, value)
+    if loss is not None and value.isfinite(): check_gradient(found, out, y, value.item())
     learnt = [p for p in net.parameters() if p.requires_grad]
     inside = value.requires_grad and not any(t.requires_grad for t in tensors_in(out))
     if inside and any(g is not None for g in torch.autograd.grad(value, learnt, allow_unused=True)):
@@ -659,7 +656,7 @@ def _states_of(recipe):
     "How many numbers the recipe's optimiser keeps for each weight"
     p = nn.Parameter(torch.zeros(2))
     p.grad = torch.zeros(2)
-    opt = recipe.optimiser([p], lr=1e-3)
+    opt = made_optimiser(recipe, [p], 1e-3)
     try: opt.step()
     except TypeError as e:
         raise BadInput(f"{type(opt).__name__} takes no step without a closure ({e}): give an optimiser that does, such "
@@ -749,6 +746,17 @@ def _with_readings(ds, tried, effort):
         ds[k] = "lr", list(v), {"long_name": f"{long_name}, after {effort.trial} steps", "units": "1"}
     return ds
 
+# %% ../nbs/13_verdict.ipynb #13dd1002
+SLOW, LARGE_MEMORY = 60, 4 # seconds and GB from which it is said beforehand what a verdict takes
+
+def _told_before(cost, each, recipe, n_fit, effort):
+    "What a look at a network takes, where that is much, else ''; `each` is the seconds in which one input passes"
+    steps = len(recipe.lrs)*(3*effort.trial*recipe.batch + cost.looks) if recipe else 0 # a step is as long as 3 passes
+    seconds = each*(n_fit + 4*cost.looks + steps) # decoders see all, gradients and activations are taken of some
+    if seconds < SLOW and cost.memory < LARGE_MEMORY: return ""
+    return (f"each look at this network takes up to {cost.memory:.2g} GB, and {seconds:,.0f} seconds or more; quick=True "
+            f"asks less")
+
 # %% ../nbs/13_verdict.ipynb #cdce1133
 def measurements(
     net:nn.Module, # any network; only read
@@ -768,13 +776,16 @@ def measurements(
     x = on_device(x, net).map(Tensor.detach)
     _check_network(net)
     n, trace = len(x), trace_layers(net, x)
+    x.fresh = trace.writes_input
     names, numbers = trace.names, HookReader(net, trace).layer_0(x)
     if 0 < numbers.abs().max() < SMALLEST:
         raise BadInput(f"no number of the inputs is larger than {numbers.abs().max():.1g}: scale them to about 1")
     cost, n_fit = _cost(net, x, trace, recipe, n, max_memory, effort.n_test), n - effort.n_test
     rows, fit, test, seen = cost.rows, x[:n_fit], x[n_fit:], slice(n_fit, n_fit + cost.looks)
     y = None if y is None else Inputs((y,)).to(device_of(net)).map(Tensor.detach).args[0]
-    drawn, (out, ran, first) = y is None, _pass_of(net, x[seen], rows)
+    drawn, began = y is None, time.perf_counter()
+    out, ran, first = _pass_of(net, x[seen], rows)
+    if text := _told_before(cost, (time.perf_counter() - began)/cost.looks, recipe, n_fit, effort): said(text)
     if drawn: y = drawn_targets(outputs_of(out), numbers)
     _check_targets(y, loss)
     look = Batches(x[seen], rows_of(y, seen, n))
@@ -1594,9 +1605,12 @@ def network_of(
         raise BadInput(f"the network is the class {net.__name__}: give an nn.Module, or a function of `seed` that "
                        f"makes one")
     try: inspect.signature(net).bind(seed=seed)
-    except TypeError as e:
+    except (TypeError, ValueError) as e: # a function written in C says nothing of its arguments
         raise BadInput(f"the builder {label_of(net)} takes no `seed` alone ({e}): give lambda seed: ...") from e
-    made = net(seed=seed)
+    try: made = net(seed=seed)
+    except BadInput: raise
+    except Exception as e: # whatever a builder does
+        raise BadInput(f"the builder {label_of(net)} fails with {type(e).__name__}: {e}: mend it") from e
     if isinstance(made, nn.Module): return made
     raise BadInput(f"the builder {label_of(net)} returns a {type(made).__name__}: a builder returns a torch.nn.Module")
 
@@ -1636,6 +1650,7 @@ def _networks_of(net, repeats):
 
 # %% ../nbs/13_verdict.ipynb #d1ag0se2
 @checked
+@keeps_random
 def diagnose(
     net:nn.Module|Callable, # any network, or its builder: a callable that takes a `seed`
     # a `Data`, what the network takes, a pair (inputs, targets), or an iterable of such pairs; see `gathered`
@@ -1661,7 +1676,7 @@ def diagnose(
     for one in made: check_readable(unwrapped(one)) # before anything runs through it
     if loss is None and recipe.loss is not SGD.loss: loss = recipe.loss
     n = n_train + effort.n_test
-    with torch.random.fork_rng([]): x, y = gathered(data, made[0], 2*n) # loaders draw an order
+    x, y = gathered(data, made[0], 2*n)
     for name, t in x.tensors(): check_tensor(name, t) # all rows, though not all are drawn
     if loss is None:
         for t in tensors_in(y):
@@ -1862,8 +1877,8 @@ def _images_of(data):
     "A `Data`, of images alone where no `Data` is given"
     if isinstance(data, Data): return data
     if data.layout is not torch.strided or data.ndim < 2:
-        raise BadInput(f"the images have shape {tuple(data.shape)} and are {data.layout}: give a dense tensor, "
-                       "(images, *shape)")
+        raise BadInput(f"the inputs have shape {tuple(data.shape)} and are {data.layout}: give a dense tensor, "
+                       "(inputs, *shape)")
     return Data("images", data, None, data[:2], None)
 
 def _searched(make_net, search, fixed):
@@ -1886,6 +1901,7 @@ def _effort_for(recipe, n_train):
 
 # %% ../nbs/13_verdict.ipynb #1127e97f
 @checked
+@keeps_random
 def recommend_init(
     make_net:Builder, # builder of networks
     data:Data|Tensor, # a `Data`, or images (N, *shape)
@@ -1910,7 +1926,7 @@ def recommend_init(
     effort, settings = _effort_for(recipe, n_train)
     if var_w is None: var_w = GAINS if "beta" in inspect.signature(make_net).parameters else COARSE
     n, least = effort.n_train + effort.n_test, effort.n_test + LEAST
-    if len(data.x_train) < least: raise BadInput(f"{len(data.x_train)} images: give at least {least}, better {n}")
+    if len(data.x_train) < least: raise BadInput(f"{len(data.x_train)} inputs: give at least {least}, better {n}")
     measure = partial(_odds, x=data.x_train[:n], y=None if data.y_train is None else data.y_train[:n], recipe=recipe)
     make = _drawable(make_net)
     def odds_on(grid:dict) -> xr.Dataset:

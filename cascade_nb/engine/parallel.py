@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['reentrant_lock', 'DELAY', 'one_thread', 'torch_on_one_thread', 'cores', 'worker_count', 'Inline', 'worker_pool',
-           'Background', 'side_by_side', 'no_bars', 'bar_is_seen', 'watched']
+           'Background', 'side_by_side', 'no_bars', 'bar_is_seen', 'watched', 'said']
 
 # %% ../../nbs/engine/03_parallel.ipynb #e30b9111
 import os, sys, threading
@@ -128,3 +128,11 @@ def watched(
         for step in steps:
             yield step
             bar.update()
+
+# %% ../../nbs/engine/03_parallel.ipynb #03dd1002
+def said(
+    text:str, # one sentence
+    progress:bool=True, # whether bars are wanted
+) -> None:
+    "Say something beside the bars, where somebody sees them"
+    if progress and bar_is_seen(): tqdm.write(text, file=sys.stderr)
