@@ -604,7 +604,8 @@ def _repr_mimebundle_(self:Explorer, **kwargs):
     images = "".join(f'<img src="{url}" alt="{label}" style="{small}">' for url, label in strip)
     url, alt = self.diagram["url"], escape(self.diagram["alt"])
     data["text/html"] = (f'<img src="{url}" alt="{alt}" style="display:block;float:none;max-width:100%">'
-                         f'<div class="cascade-strip" style="{columns}">{images}</div><p>{escape(self.note)}</p>')
+                         f'<div class="cascade-strip" style="{columns}">{images}</div>'
+                         f'<p style="margin-top:.5rem">{escape(self.note)}</p>')
     return (data, *meta) if meta else data
 
 @patch
