@@ -4,12 +4,12 @@
 
 # %% auto #0
 __all__ = ['SHOWN', 'RANGES', 'ACTS', 'NEEDS', 'picture_url', 'static', 'Player', 'shown_layers', 'snapshot', 'Cost',
-           'snapshot_cost', 'walk_frame', 'walk', 'GridPoint', 'places', 'nearest', 'neighbours', 'save_snapshots',
-           'load_snapshots', 'check_controls', 'quiet', 'shown_diagram', 'shown_profile', 'thumbnail', 'shown_strip',
-           'Explorer', 'static_widgets', 'one_link', 'unnested']
+           'snapshot_cost', 'walk_frame', 'walk', 'GridPoint', 'places', 'nearest', 'scores_of', 'score_label',
+           'neighbours', 'save_snapshots', 'load_snapshots', 'check_controls', 'quiet', 'shown_diagram',
+           'shown_profile', 'thumbnail', 'shown_strip', 'Explorer', 'static_widgets', 'one_link', 'unnested']
 
 # %% ../nbs/16_widgets.ipynb #dac3c331
-import base64, gzip, io, json, math, os, re, time, warnings
+import base64, gzip, io, json, math, os, re, textwrap, time, warnings
 from contextlib import contextmanager
 from importlib import import_module
 from html import escape
@@ -26,7 +26,7 @@ from PIL import Image, ImageOps
 from .cascade import Cascade
 from .guard import BadInput, Count, Late, Natural, Positive, check_name, checked
 from .data import Data, load_dataset
-from .entropy import cutoff
+from .entropy import SCORES, cutoff
 from .meanfield import xi_c
 from .nets import mlp
 from .plot import activation_named, phase_diagram
@@ -229,19 +229,36 @@ def nearest(
     far = lambda k: math.hypot(k.var_w - place.var_w, k.var_b - place.var_b)
     return min(filter(place.like, known), key=far, default=None)
 
+# %% ../nbs/16_widgets.ipynb #5c04e002
+def scores_of(
+    known:dict, # GridPoint → profile
+) -> list: # names in `SCORES`, in the order of that table
+    "The scores that every finished point has"
+    return [name for name in SCORES if all(name in prof for prof in known.values())]
+
+def score_label(
+    name:str, # in `SCORES`
+) -> str: # for a reader
+    "A score in words, with its unit where it has one"
+    score = SCORES[name]
+    return score.long_name + ("" if score.units == "1" else f" ({score.units})")
+
 # %% ../nbs/16_widgets.ipynb #dbd8f79b
 def neighbours(
     known:dict, # GridPoint → profile
     place:GridPoint, # at the σ_b² of a finished point, or wherever nothing is known
-) -> xr.Dataset: # explained variance (var_w, layer), as from a sweep
+    score:str="explained_variance", # in `SCORES`
+) -> xr.Dataset: # the score and the explained variance (var_w, layer), as from a sweep
     "The finished points beside a place"
     row = sorted(k for k in known if k.like(place) and k.var_b == place.var_b)
     ws, L = [k.var_w for k in row], max(known[k].sizes["layer"] for k in row or known)
     if len(row) < 2: ws = sorted({k.var_w for k in known} | set(ws))
-    r2 = np.full((len(ws), L), np.nan)
-    for k in row: r2[ws.index(k.var_w), :known[k].sizes["layer"]] = known[k].explained_variance
-    values = (("var_w", "layer"), r2, {"long_name": "explained variance"})
-    ds = xr.Dataset({"explained_variance": values}, {"var_w": ws, "layer": np.arange(1, L + 1)})
+    ds = xr.Dataset(coords={"var_w": ws, "layer": np.arange(1, L + 1)})
+    for name in {"explained_variance", score}: # the cutoff is read from the explained variance
+        values = np.full((len(ws), L), np.nan)
+        for k in row:
+            if name in known[k]: values[ws.index(k.var_w), :known[k].sizes["layer"]] = known[k][name]
+        ds[name] = ("var_w", "layer"), values, {"long_name": SCORES[name].long_name, "units": SCORES[name].units}
     return ds.assign_attrs(net="mlp", net_act=place.act, net_var_b=place.var_b)
 
 # %% ../nbs/16_widgets.ipynb #cec14634
@@ -250,10 +267,10 @@ def save_snapshots(
     path:str|Path, # *.nc.gz
 ) -> None:
     "Write finished points to a file"
-    keep = ["explained_variance", "reconstruction"]
-    ds = xr.concat([v[keep].reset_coords(drop=True) for v in known.values()], "point")
+    scores = scores_of(known)
+    ds = xr.concat([v[[*scores, "reconstruction"]].reset_coords(drop=True) for v in known.values()], "point")
     ds["reconstruction"] = (ds.reconstruction//16).astype("int8") # netCDF 3 knows no unsigned bytes
-    ds["explained_variance"] = ds.explained_variance.astype("float16").astype("float32")
+    ds = ds.assign({name: ds[name].astype("float16").astype("float32") for name in scores})
     cols = {k: ("point", list(col)) for k, col in zip(GridPoint._fields, zip(*known))}
     Path(path).write_bytes(gzip.compress(netcdf_of(ds.assign_coords(cols)), mtime=0))
 
@@ -295,26 +312,35 @@ def quiet():
 
 def shown_diagram(
     row:xr.Dataset, # from `neighbours`
+    score:str="explained_variance", # the colour
 ) -> dict: # for the page: picture, text, where the axes lie in it, and their ranges
     "The phase diagram around a place"
     fig, ax = plt.subplots(figsize=(5.6, 3.8), layout="constrained")
-    with quiet(): phase_diagram(row, theory=True, ax=ax)
+    with quiet(): phase_diagram(row, score, theory=True, ax=ax)
+    scale = fig.axes[-1]
+    scale.set_ylabel(textwrap.fill(scale.get_ylabel(), 40))
     url, (left, bottom, width, height) = picture_url(fig), ax.get_position().bounds
-    text = f"Phase diagram: explained variance over σ_w² and layer, {row.net_act}, σ_b² = {row.net_var_b:g}"
+    name = SCORES[score].long_name
+    text = f"Phase diagram: {name} over σ_w² and layer, {row.net_act}, σ_b² = {row.net_var_b:g}"
     return dict(url=url, alt=text, box=[left, 1 - bottom - height, width, height], x=ax.get_xlim(), y=ax.get_ylim())
 
 # %% ../nbs/16_widgets.ipynb #b183be85
 def shown_profile(
     prof:xr.Dataset, # over `layer`
     place:GridPoint, # where it was taken
-) -> dict: # for the page: values in layers 1, 2, …; theory's lengths, in layers; text
+    score:str="explained_variance", # what is shown of it
+) -> dict: # for the page: values in layers 1, 2, …; their range; theory's lengths, in layers; texts
     "The profile and what theory expects of it"
-    r2 = prof.explained_variance.values
+    v = prof[score].values.astype(float)
+    finite = v[np.isfinite(v)]
+    span = [0, 1] if score == "explained_variance" or not len(finite) else [finite.min(), finite.max()]
+    values = [float(f"{o:.4g}") if math.isfinite(o) else None for o in v]
     with quiet(): length = float(xi_c(place.var_w, place.var_b, activation_named(place.act)))
-    marks = [[k*length, t] for k, t in ((1, "ξ_c, theory"), (6, "6 ξ_c, theory")) if k*length <= len(r2)]
-    text = (f"Explained variance falls from {r2[0]:.2f} in layer 1 to {r2[-1]:.2f} in layer {len(r2)}; "
+    marks = [[k*length, t] for k, t in ((1, "ξ_c, theory"), (6, "6 ξ_c, theory")) if k*length <= len(v)]
+    label = score_label(score)
+    text = (f"{label.capitalize()} goes from {v[0]:.2f} in layer 1 to {v[-1]:.2f} in layer {len(v)}; "
             f"theory's ξ_c is {length:.3g} layers")
-    return dict(values=[round(float(v), 4) for v in r2], marks=marks, alt=text)
+    return dict(values=values, range=[float(o) for o in span], marks=marks, alt=text, score=score, label=label)
 
 # %% ../nbs/16_widgets.ipynb #ebe4264d
 def thumbnail(
@@ -352,7 +378,7 @@ def _first_controls(known, images, controls):
     if first.data not in images:
         raise BadInput(f"the sweep is of {first.data!r}, which is not among data: add those images")
     deepest = max(v.sizes["layer"] for v in known.values())
-    start = {**first._asdict(), "layer": deepest, "depth": deepest, "image": 0}
+    start = {**first._asdict(), "layer": deepest, "depth": deepest, "image": 0, "score": "explained_variance"}
     for k in controls: check_name("control", k, start)
     return {**start, **controls}
 
@@ -375,10 +401,11 @@ class Explorer(anywidget.AnyWidget):
         ds:xr.Dataset, # a sweep of `mlp`, or a file's points from `load_snapshots`
         data:Iterable=("mnist_sample", "fashion_mnist_sample"), # images to choose from: names, or `Data`
         memory:Positive=4, # gigabytes that a computation may take
-        **controls:object, # where to start: var_w, var_b, layer, depth, width, act, data, image
+        **controls:object, # where to start: var_w, var_b, layer, depth, width, act, data, image, score
     ):
         self.known, self.lock, self.memory, self.pace, self.process = places(ds), reentrant_lock(), memory, 1, None
         if not self.known: raise BadInput("nothing in this sweep is finished: run it further first")
+        self.scores = scores_of(self.known)
         self.mine = [] # (name, picture) of the reader's own
         self.images = _named_images(data)
         start = _first_controls(self.known, self.images, controls)
@@ -397,9 +424,10 @@ def _fields(self:Explorer):
     most = dict(var_w=max(k.var_w for k in self.known), var_b=.5, layer=deepest, depth=deepest, width=1000)
     numbers = [dict(name=k, label=label, min=lo, max=most[k], step=step) for k, (label, lo, _, step) in RANGES.items()]
     acts, images = sorted({k.act for k in self.known} | set(ACTS)), range(SHOWN + len(self.mine))
-    choices = {"act": acts, "data": list(self.images), "image": images}
-    labels = {"act": "activation", "data": "images", "image": "image"}
-    own = {SHOWN + i: name for i, (name, _) in enumerate(self.mine)}
+    choices = {"score": self.scores, "act": acts, "data": list(self.images), "image": images}
+    if len(self.scores) == 1: del choices["score"]
+    labels = {"score": "score", "act": "activation", "data": "images", "image": "image"}
+    own = {SHOWN + i: name for i, (name, _) in enumerate(self.mine)} | {o: score_label(o) for o in self.scores}
     lists = [dict(name=k, label=labels[k], options=[[o, own.get(o, str(o))] for o in v]) for k, v in choices.items()]
     return [{**f, "id": f"cascade-{id(self)}-{f['name']}"} for f in numbers + lists]
 
@@ -448,18 +476,21 @@ def place(self:Explorer) -> GridPoint: # as the controls say; `BadInput` where t
 @patch
 def show(self:Explorer):
     "Bring the page up to the controls"
-    try: place = self.place()
+    try:
+        place, score = self.place(), self.controls["score"]
+        check_name("score", score, self.scores)
     except BadInput as e:
         self.error = str(e)
         return
     with self.lock:
         self.error, at = "", nearest(self.known, place)
         layer, depth = int(self.controls["layer"]), int(self.controls["depth"])
-        row = (at or place)._replace(var_w=0.), at and sum(k.like(at) and k.var_b == at.var_b for k in self.known)
+        finished = at and sum(k.like(at) and k.var_b == at.var_b for k in self.known)
+        row = score, (at or place)._replace(var_w=0.), finished
         if row != getattr(self, "_row", None):
-            self._row, self.diagram = row, shown_diagram(neighbours(self.known, at or place))
+            self._row, self.diagram = row, shown_diagram(neighbours(self.known, at or place, score), score)
         if not self.busy: self.note, self.cost = self._say(place, at), f"{self._cost(place, depth)}"
-        profile = shown_profile(self.known[at], at) if at else {}
+        profile = shown_profile(self.known[at], at, score) if at and score in self.known[at] else {}
         self.view = dict(place=(at or place)._asdict(), profile=profile, strip=self._strip(at or place, layer))
 
 # %% ../nbs/16_widgets.ipynb #df2adf19
@@ -573,7 +604,8 @@ def _repr_mimebundle_(self:Explorer, **kwargs):
     images = "".join(f'<img src="{url}" alt="{label}" style="{small}">' for url, label in strip)
     url, alt = self.diagram["url"], escape(self.diagram["alt"])
     data["text/html"] = (f'<img src="{url}" alt="{alt}" style="display:block;float:none;max-width:100%">'
-                         f'<div class="cascade-strip" style="{columns}">{images}</div><p>{escape(self.note)}</p>')
+                         f'<div class="cascade-strip" style="{columns}">{images}</div>'
+                         f'<p style="margin-top:.5rem">{escape(self.note)}</p>')
     return (data, *meta) if meta else data
 
 @patch

@@ -22,7 +22,9 @@ function form(model, el, go) {
   el.oninput = e => e.target.type === "file" ? send(model, e.target, go) : go({ [e.target.name]: read(e.target.value) });
   el.elements.picture.onclick = () => savePicture(model);
   el.elements.table.onclick = () => saveTable(model);
-  for (const b of [el.elements.compute, el.elements.stop]) b.onclick = () => model.send({ asked: b.name, controls: model.get("controls") });
+  for (const b of [el.elements.compute, el.elements.stop]) b.onclick = () => {
+    if (b.getAttribute("aria-disabled") !== "true") model.send({ asked: b.name, controls: model.get("controls") });
+  };
   const put = () => {
     const controls = model.get("controls");
     for (const i of el.elements) {
@@ -36,8 +38,9 @@ function form(model, el, go) {
     put();
   };
   const busy = () => {
-    el.elements.compute.disabled = model.get("busy");
-    el.elements.stop.disabled = !model.get("busy");
+    // not `disabled`, which would drop the focus of a hand that has just pressed the button
+    el.elements.compute.setAttribute("aria-disabled", model.get("busy"));
+    el.elements.stop.setAttribute("aria-disabled", !model.get("busy"));
     $("progress").hidden = !model.get("busy");
     $(".cost").hidden = model.get("busy");
   };
@@ -96,8 +99,8 @@ async function savePicture(model) {
 
 function saveTable(model) {
   const { place, profile } = model.get("view"), values = profile.values ?? [];
-  const head = [...Object.keys(place), "layer", "explained_variance"];
-  const rows = values.map((v, i) => [...Object.values(place), i + 1, v]);
+  const head = [...Object.keys(place), "layer", profile.score ?? "explained_variance"];
+  const rows = values.map((v, i) => [...Object.values(place), i + 1, v ?? ""]);
   const quoted = v => /[",\n]/.test(v) ? `"${String(v).replaceAll('"', '""')}"` : v;
   const url = URL.createObjectURL(new Blob([[head, ...rows].map(r => r.map(quoted).join(",")).join("\n") + "\n"], { type: "text/csv" }));
   save("cascade.csv", url);
@@ -150,31 +153,34 @@ function diagram(model, el, go) {
 }
 
 function profile(model, el) {
-  const W = 370, H = 270, left = 46, right = 12, top = 56, bottom = 40;
+  const W = 370, H = 270, left = 56, right = 12, top = 56, bottom = 40;
   const text = (x, y, s, more = "") => `<text x="${x}" y="${y}" font-size="12" ${more}>${s}</text>`;
   const draw = () => {
     const p = model.get("view").profile, n = p.values?.length, layer = model.get("controls").layer;
     if (!n) { el.innerHTML = ""; return; }
     const x = l => left + (W - left - right) * (l - 1) / Math.max(n - 1, 1);
-    const y = v => H - bottom - (H - bottom - top) * Math.max(v, 0);
+    const [least, most] = p.range, height = v => Math.max(v - least, 0) / (most - least || 1);
+    const y = v => H - bottom - (H - bottom - top) * height(v);
+    const ticks = [least, (least + most) / 2, most].map(v => [v, +v.toPrecision(3)]);
     // a line across the profile; each label has a row of its own above it, so that no two can meet
     const upright = (l, row, colour, dash, s) => {
       const base = 14 + 16 * row, side = x(l) > W / 2 ? -5 : 5;
-      return `<line x1="${x(l)}" x2="${x(l)}" y1="${base - 8}" y2="${y(0)}" stroke="${colour}" stroke-dasharray="${dash}"/>` +
+      return `<line x1="${x(l)}" x2="${x(l)}" y1="${base - 8}" y2="${y(least)}" stroke="${colour}" stroke-dasharray="${dash}"/>` +
         text(x(l) + side, base, s, `class="mark" fill="${colour}" text-anchor="${side < 0 ? "end" : "start"}"`);
     };
     const here = Math.min(layer, n);
     const steps = [1, ...[.25, .5, .75, 1].map(s => Math.round(s * n))];
     const apart = steps.filter((l, i) => l > 0 && (i === 0 || l - steps[i - 1] > 0) && (l === 1 || x(l) - x(1) > 20));
-    el.innerHTML = `<svg viewBox="0 0 ${W} ${H}" width="${W}" role="img" aria-label="${p.alt}" fill="currentColor">` +
-      `<path d="M${x(1)} ${y(1)}V${y(0)}H${x(n)}" fill="none" stroke="#495057"/>` +
-      [0, .5, 1].map(v => text(x(1) - 6, y(v) + 4, v, 'text-anchor="end"')).join("") +
-      apart.map(l => text(x(l), y(0) + 16, l, 'text-anchor="middle"')).join("") +
+    el.innerHTML = `<p></p><svg viewBox="0 0 ${W} ${H}" width="${W}" role="img" fill="currentColor">` +
+      `<path d="M${x(1)} ${y(most)}V${y(least)}H${x(n)}" fill="none" stroke="#495057"/>` +
+      ticks.map(([v, s]) => text(x(1) - 6, y(v) + 4, s, 'text-anchor="end"')).join("") +
+      apart.map(l => text(x(l), y(least) + 16, l, 'text-anchor="middle"')).join("") +
       text((left + W - right) / 2, H - 6, "layer", 'text-anchor="middle"') +
-      text(12, y(.5), "explained variance", `text-anchor="middle" transform="rotate(-90 12 ${y(.5)})"`) +
       p.marks.map(([l, s], row) => upright(l, row, "#a34700", "4 3", s)).join("") +
       (typeof layer !== "number" ? "" : upright(here, 2, "#c00020", "", layer > n ? `layer ${layer}: the last is ${n}` : `layer ${layer}`)) +
-      `<polyline points="${p.values.map((v, i) => `${x(i + 1)},${y(v)}`).join(" ")}" fill="none" stroke="#1f5fa8" stroke-width="2"/></svg>`;
+      `<polyline points="${p.values.map((v, i) => v === null ? "" : `${x(i + 1)},${y(v)}`).join(" ")}" fill="none" stroke="#1f5fa8" stroke-width="2"/></svg>`;
+    el.firstChild.textContent = p.label;
+    el.lastChild.setAttribute("aria-label", p.alt);
   };
   model.on("change:view change:controls", draw);
   draw();
