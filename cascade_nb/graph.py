@@ -12,6 +12,7 @@ import hashlib, math, re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 import numpy as np
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from torch.nn.modules.pooling import _AdaptiveAvgPoolNd, _AdaptiveMaxPoolNd, _Av
 from torch.utils._pytree import tree_leaves
 from torch.utils.weak import WeakTensorKeyDictionary
 from fastcore.basics import patch
-from .guard import BadInput, hooked, tensors_in, untouched
+from .guard import BadInput, hooked, on_uncompiled, tensors_in, untouched
 from .data import Inputs, inputs_of
 
 # %% ../nbs/04_graph.ipynb #9bdb992f
@@ -187,32 +188,38 @@ UNTAGGED = {"hardswish", "_prelu_kernel", "rrelu_with_noise", "_softmax", "_log_
 def _elementwise(func, name):
     return torch.Tag.pointwise in func.tags or name in MOVES | UNTAGGED or any(s in name for s in ("norm", "dropout"))
 
+@cache
+def _writes(func):
+    "(place, name) of each argument that an operator changes in place"
+    return [(i, a.name) for i, a in enumerate(func._schema.arguments)
+            if a.alias_info is not None and a.alias_info.is_write]
+
 def _written(func, args, kwargs):
-    "The arguments that an operator changes in place"
-    named = [(a, args[i] if i < len(args) else kwargs.get(a.name)) for i, a in enumerate(func._schema.arguments)]
-    return tensors_in([v for a, v in named if a.alias_info is not None and a.alias_info.is_write])
+    "The tensors that an operator changes in place"
+    return tensors_in([args[i] if i < len(args) else kwargs.get(name) for i, name in _writes(func)])
 
 # %% ../nbs/04_graph.ipynb #dca6fd42
 @patch
 def __torch_dispatch__(self:OperatorGraph, func, types, args=(), kwargs=None):
-    given, name = tensors_in((args, kwargs)), func._schema.name.split("::")[-1].rstrip("_")
+    given, name, operator = tensors_in((args, kwargs)), func._schema.name.split("::")[-1].rstrip("_"), str(func)
     sources, inside = [self.node(t) for t in given], frozenset().union(*map(self.inside, given))
     self.uses += [(len(self.ops), s) for s in map(storage_of, given) if s in self.fixed]
-    self.calls[str(func)] += 1
+    self.calls[operator] += 1
     out = func(*args, **(kwargs or {}))
     self.alive.append(out)
     if name.endswith("_like") or name.startswith("new_"): return out
-    held = set(map(storage_of, given))
-    made = [t for t in tensors_in(out) if storage_of(t) not in held]
+    held, returned = set(map(storage_of, given)), tensors_in(out)
+    made = [t for t in returned if storage_of(t) not in held]
     if all(s is None for s in sources):
-        self._look_up(str(func), given, made)
+        written = [t for t in _written(func, args, kwargs or {}) if storage_of(t) not in self.fixed]
+        self._look_up(operator, given, made + written)
         return out
     for s in map(storage_of, made + _written(func, args, kwargs or {})):
         if s in self.fixed: continue
         before = self.carried.get(self.latest.get(s), frozenset())
         self.latest[s] = self.add(name, [*sources, self.latest.get(s)], inside | before)
         if _elementwise(func, name): self.elementwise.add(self.latest[s])
-    self.add_made(str(func), tensors_in(out), held)
+    self.add_made(operator, returned, held)
     return out
 
 @patch
@@ -265,6 +272,7 @@ class Recording:
     ):
         self.net, self.inputs, self.graph = net, inputs, OperatorGraph(net, inputs, gates)
         self.calls, self.sites, self.stack, self.last, self.first, self.maps = [], [], [], set(), set(), set()
+        self.at = {} # value → its sites
         self.names, self.times = {m: n for n, m in modules_of(net).items()}, Counter()
 
     @property
@@ -279,6 +287,7 @@ def add_sites(self:Recording, call:'Call', where:str, tensors:list):
         s = storage_of(t)
         node, whole = self.graph.node(t), self.graph.latest.get(s)
         self.sites.append(Site(call, where, i, node, s, whole, tuple(t.shape), t.dtype))
+        self.at.setdefault(node, []).append(self.sites[-1])
 
 @patch
 def enter(self:Recording, m:nn.Module, tensors:list):
@@ -357,7 +366,8 @@ def record(
     if not found:
         raise BadInput("no tensor that the network returns is computed from its input by torch operators: there is "
                        "nothing to follow")
-    sink, carried = found[0][0], rec.graph.inside(found[0][1])
+    sink, main = next(((n, t) for n, t in found if t.ndim), found[0]) # a loss of its own may stand beside
+    carried = rec.graph.inside(main)
     rec.parts = [rec.graph.parts[i] for i in sorted(carried)]
     rec.path, rec.dominators = (f(rec.graph.edges, 0, sink) for f in (on_path, dominators))
     at = {n: i for i, n in enumerate(rec.path)}
@@ -449,6 +459,7 @@ class Operators(TorchDispatchMode):
         return out
 
 # %% ../nbs/04_graph.ipynb #04685d37
+@on_uncompiled
 def fingerprint(
     net:nn.Module, # any network; only read
     x:Tensor|Inputs, # inputs, of which some pass through it

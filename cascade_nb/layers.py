@@ -10,6 +10,7 @@ __all__ = ['SKIPPED', 'BESIDE', 'PLAIN', 'COLUMNS', 'ROWS', 'BATCHES', 'JOINING'
 
 # %% ../nbs/05_layers.ipynb #d17f01b5
 import itertools, math
+from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
@@ -22,7 +23,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils._python_dispatch import _disable_current_modes
 from fastcore.basics import patch
-from .guard import BadInput, Names, check_readable, checked, hooked, is_fresh, untouched, unwrapped
+from .guard import (BadInput, Names, check_readable, checked, hooked, is_fresh, on_uncompiled, untouched,
+                              unwrapped)
 from .data import Batch, Inputs, check_finite, inputs_of
 from .nets import Activation
 from .graph import MOVES, Call, Part, Recording, Site, Tap
@@ -32,8 +34,9 @@ from .engine.streams import emitted
 
 # %% ../nbs/05_layers.ipynb #3b0314bf
 def _around(calls, gap):
-    "The innermost call that computes all of `gap`"
-    return [c for c in calls if c.start <= gap[0] and gap[-1] < c.stop][-1]
+    "The innermost call that computes all of `gap`; calls stand in the order in which they begin"
+    last = bisect_right(calls, gap[0], key=lambda c: c.start)
+    return next(calls[i] for i in range(last - 1, -1, -1) if gap[-1] < calls[i].stop)
 
 def _blocks(rec):
     "Calls of modules whose class, somewhere in the network, is the innermost around a branch"
@@ -46,10 +49,12 @@ def _blocks(rec):
 # %% ../nbs/05_layers.ipynb #af3a43fa
 def _inner(rec):
     "Values inside blocks → the block's name"
-    found = {}
+    found, given = {}, {c: set() for c in rec.blocks}
+    for o in rec.sites:
+        if o.where == "output" and o.call in given: given[o.call].add(o.node)
     for c in reversed(rec.blocks):
-        given = {o.node for o in rec.sites if o.call is c and o.where == "output"}
-        found.update({n: c.name for n in rec.dominators if c.start <= n < c.stop and n not in given})
+        first, end = (bisect_left(rec.dominators, n) for n in (c.start, c.stop))
+        found.update({n: c.name for n in rec.dominators[first:end] if n not in given[c]})
     return found
 
 def _stretches(rec, inner):
@@ -80,7 +85,8 @@ def _long_way(rec, gap, a, weighted, beside):
     "The dominators from `a` to the end of `gap` without the skip from `a` to there; empty where it is no such skip"
     b, inside = gap[-1], {a, *gap}
     if rec.graph.ops[b] == "mul" and not beside: return [] # a gate, such as squeeze and excitation
-    edges = [(u, w) for u, w in rec.graph.edges if u in inside and w in inside]
+    first, end = (bisect_right(rec.graph.edges, v, key=lambda e: e[1]) for v in (a, b)) # edges stand by where they end
+    edges = [(u, w) for u, w in rec.graph.edges[first:end] if u in inside and w in inside]
     most = _weights_to(edges, weighted, b)
     ways = sorted({w for u, w in edges if u == a and w in most}, key=lambda w: (-most[w], w)) # the longest first
     if len(ways) < 2: return []
@@ -128,10 +134,11 @@ def _heads(rec, stretches, beside):
 def _read_at(rec, stretches, inner, beside=False):
     "Where each stretch is read; None for the input's own and for the head"
     found = [next((v for v in reversed(run) if v not in inner and _readable(rec, v)), None) for run in stretches]
-    weighted = {n for n, s in rec.graph.uses
-                if rec.graph.fixed[s] and not any(c.start <= n < c.stop for c in rec.calls[1:])}
+    inside = set().union(*(range(c.start, c.stop) for c in rec.calls[1:])) # values that a module computes
+    weighted = {n for n, s in rec.graph.uses if rec.graph.fixed[s] and n not in inside}
     for i, run in enumerate(stretches):
-        new = [n for n in rec.path if (stretches[i - 1][-1] if i else 0) < n <= run[-1]]
+        first, end = (bisect_right(rec.path, v) for v in (stretches[i - 1][-1] if i else 0, run[-1]))
+        new = rec.path[first:end]
         if found[i] is None and weighted.intersection(new): # weights that the network itself uses
             found[i] = next((v for v in reversed(run) if v not in inner and _made_sites(rec, v)), None)
     found[0] = None
@@ -153,7 +160,7 @@ def sites_of(
     v:int, # a value
 ) -> list: # of Site
     "Where modules give a value, and where they take it"
-    return sorted((o for o in rec.sites if o.node == v), key=lambda o: o.where == "input")
+    return sorted(rec.at.get(v, ()), key=lambda o: o.where == "input")
 
 def _readable(rec, v): return [o for o in sites_of(rec, v) if not _fault(rec, o)]
 
@@ -565,6 +572,7 @@ def _first_way(net, x, train, names):
 
 # %% ../nbs/05_layers.ipynb #b39c5f9d
 @checked
+@on_uncompiled
 def trace_layers(
     net:nn.Module, # any network
     x:Batch, # a batch of what it takes; two inputs are run
@@ -580,11 +588,11 @@ def trace_layers(
     if len(gates) == len(given.tensors()): gates = [k for k, t in given.tensors() if t.dtype is torch.bool]
     rec = _recorded(net, given, train, gates)
     names = list(dict.fromkeys(p.name for p in rec.parts))
-    found = list(_natural(rec) if layers is None else _chosen(rec, layers))
+    alone = partial(_with_one_batch, net, given, train, gates, rec)
+    found = alone(list(_natural(rec) if layers is None else _chosen(rec, layers)))
     if layers is None and not any(o for _, o, _ in found): # there may be ways side by side
         if len(names) > 1: return _first_way(net, x, train, names)
-        found = list(_natural(rec, beside=True))
-    found = _with_one_batch(net, given, train, gates, rec, found)
+        found = alone(list(_natural(rec, beside=True)))
     if not (reads := [_read(rec, o) for _, o, _ in found if o]): raise BadInput(_nothing_to_read(net))
     origin = Origin(tuple(rec.parts), tuple(_form_of(rec, p) for p in rec.parts))
     unused = [k for k, _ in given.tensors() if k not in {p.name for p in rec.parts}]
@@ -900,6 +908,7 @@ def _one_tensor(net, x):
     plain = len(tensors) == 1 and t.is_floating_point() and t.element_size() >= 4 and t.ndim > 1
     return t if plain and not autocast_state(t.device)["enabled"] else None
 
+@on_uncompiled
 def layer_reader(
     net:nn.Module, # any network
     x:Tensor|Inputs, # a batch of what it takes; two inputs are run
