@@ -8,13 +8,14 @@ __all__ = ['STATES', 'TRIAL', 'READINGS', 'LOST_READING', 'OUTPUT_BYTES', 'OWN_L
            'LOOK_COPIES', 'SLOW', 'LARGE_MEMORY', 'FIT', 'FIT_COV', 'REFERENCE_SCALE', 'FIRST', 'HORIZON',
            'CHANCE_LEVEL', 'TIMINGS', 'QUICK_TIMINGS', 'SHRUNK', 'GROWN', 'FLOOR', 'CAUSES', 'OTHERWISE', 'FINE',
            'TOO_FAR', 'DROPPED', 'FORGOTTEN', 'STUCK', 'FAULTS', 'BACK', 'LARGE', 'UNRELATED', 'CURES', 'LOOKS',
-           'SEVERAL', 'LATE', 'UNSURE', 'KEPT', 'ENDS', 'NONE_TRAINED', 'HALF_TRAINED', 'LIMITS', 'SYMBOLS', 'COARSE',
-           'GAINS', 'ATTENTION', 'ODDS', 'TRIED', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading',
-           'copy_of', 'Batches', 'trial', 'drawn_targets', 'own_loss_of', 'Effort', 'kept_of_one', 'looks_at', 'Cost',
-           'cost_of', 'measurements', 'features', 'chance', 'log_chi', 'discriminative_gradients', 'decades_off',
-           'odds_by_depth', 'depth_of', 'Timing', 'reaching', 'gradient_error', 'timing_features', 'ever_features',
-           'timing_for', 'Cause', 'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure', 'Verdict', 'Limit',
-           'network_of', 'diagnose', 'middle', 'Recommendation', 'between', 'recommend_init']
+           'SEVERAL', 'LATE', 'UNSURE', 'KEPT', 'ENDS', 'NONE_TRAINED', 'HALF_TRAINED', 'LIMITS', 'RELATED', 'SYMBOLS',
+           'COARSE', 'GAINS', 'ATTENTION', 'ODDS', 'TRIED', 'relative_gradients', 'state', 'Pull', 'pull_of', 'reading',
+           'copy_of', 'Batches', 'trial', 'drawn_targets', 'own_loss_of', 'Effort', 'kept_of_one', 'looks_at',
+           'shared_out', 'Cost', 'cost_of', 'measurements', 'features', 'chance', 'log_chi', 'discriminative_gradients',
+           'decades_off', 'odds_by_depth', 'depth_of', 'Timing', 'reaching', 'gradient_error', 'timing_features',
+           'ever_features', 'timing_for', 'Cause', 'first_loss', 'Fault', 'cause_of', 'chi_of', 'phase_of', 'Cure',
+           'Verdict', 'Limit', 'network_of', 'linear_alignment', 'diagnose', 'middle', 'Recommendation', 'between',
+           'recommend_init']
 
 # %% ../nbs/13_verdict.ipynb #09802ea0
 import copy, inspect, itertools, math, re, time, warnings
@@ -338,6 +339,15 @@ def _trained(net, learn, loss, recipe, lr, rows, steps):
     return net
 
 # %% ../nbs/13_verdict.ipynb #f3918dc6
+def _reading_of(trained, look, loss, pull, rows):
+    "As `READINGS`, of a copy after its steps; `LOST_READING` where there is none, or where it fails"
+    if trained is None: return LOST_READING
+    try: out = _looked_at(trained, look.x, rows)
+    except (torch.OutOfMemoryError, BadInput): raise
+    except Exception: return LOST_READING # a network may check its own values
+    z = _floating(out)[pull.index] if pull.index else outputs_of(out)
+    return reading(z.detach(), loss.measure(out, look.y).item(), pull)
+
 def trial(
     net:nn.Module, # any network; a copy is trained
     learn:Batches, # to train on
@@ -350,13 +360,7 @@ def trial(
     steps:int=TRIAL, # that are taken
 ) -> tuple: # as `READINGS`
     "What a few training steps do to inputs that they were not taken on"
-    trained = _trained(net, learn, loss, recipe, lr, rows, steps)
-    if trained is None: return LOST_READING
-    try: out = _looked_at(trained, look.x, rows)
-    except (torch.OutOfMemoryError, BadInput): raise
-    except Exception: return LOST_READING # a network may check its own values
-    z = _floating(out)[pull.index] if pull.index else outputs_of(out)
-    return reading(z.detach(), loss.measure(out, look.y).item(), pull)
+    return _reading_of(_trained(net, learn, loss, recipe, lr, rows, steps), look, loss, pull, rows)
 
 
 # %% ../nbs/13_verdict.ipynb #5464f0fc
@@ -479,9 +483,11 @@ def _loss_for(net, out, x, y, loss, drawn):
     return found._replace(name=found.name + " with a random rule as targets"*drawn)
 
 # %% ../nbs/13_verdict.ipynb #m3asu002
-def _trials(net, learn, look, pull, loss, recipe, rows=None, steps=TRIAL):
-    "A trial at each learning rate: (rate, tuple as `READINGS`)"
-    for lr in recipe.lrs: yield lr, trial(net, learn, look, loss, recipe, lr, pull, rows, steps)
+def _trials(net, learn, look, pull, loss, recipe, rows, effort, also):
+    "A trial at each learning rate that steps are left for: (rate, tuple as `READINGS`, what `also` says of the copy)"
+    def asked(trained:nn.Module|None) -> tuple: return _reading_of(trained, look, loss, pull, rows), also(trained)
+    for lr, steps in zip(recipe.lrs, shared_out(len(recipe.lrs), effort)):
+        yield lr, *asked(_trained(net, learn, loss, recipe, lr, rows, steps))
 
 def _pull_on(net, look, out, loss):
     "Where the loss pulls the outputs `out` for `look`"
@@ -526,14 +532,16 @@ def _agreeing(net, x, trace):
             if units > 1 and apart <= 1e-5*a.abs().max(): return name, a[0].numel()//units
     return "", 0
 
-def _still_agreeing(net, learn, test, loss, recipe, trace, rows):
-    "As `_agreeing`, after a trial at the largest rate that keeps the network finite"
-    for lr in sorted(recipe.lrs, reverse=True):
-        trained = _trained(net, learn, loss, recipe, lr, rows, TRIAL)
-        if trained is None: continue
-        try: return _agreeing(trained, test[:trace.batch or FEWEST], trace)
-        except BadInput: continue # its activations are not finite
-    return "", 0
+def _still_agreeing(trained, x, trace):
+    "As `_agreeing`, of a copy after its trial; None where it is not finite"
+    if trained is None: return None
+    try: return _agreeing(trained, x, trace)
+    except BadInput: return None # its activations are not finite
+
+def _at_largest(agreeing):
+    "For the attributes, what was found after the trial at the largest rate that kept the network finite"
+    finite = {lr: found for lr, found in agreeing.items() if found is not None}
+    return dict(zip(("bottleneck", "passes"), finite[max(finite)] if finite else ("", 0)))
 
 def _columns_apart(numbers):
     "How much more the widest column of a table varies than the middle one; 1 for other inputs"
@@ -681,6 +689,7 @@ class Effort(NamedTuple):
     n_test:int # inputs to measure on, and for the backward pass
     trial:int # training steps on a copy, at each learning rate that is tried
     repeats:int # batches of inputs
+    most:int|None=None # training steps at all learning rates together; None: any number
 
 N_TEST = 256 # inputs to measure on, where nobody is in a hurry
 FULL_EFFORT, QUICK_EFFORT = Effort("full", 2048, N_TEST, TRIAL, 2), Effort("quick", 192, 64, 4, 1)
@@ -704,6 +713,17 @@ def looks_at(
     "On how many inputs outputs are compared"
     n = max(FEWEST, min(most, rows_within(OUTPUT_BYTES, z.shape[1:])))
     return max(size, n - n % size) if size else n
+
+# %% ../nbs/13_verdict.ipynb #ee171de4
+def shared_out(
+    rates:int, # learning rates that are to be tried
+    effort:Effort, # how much is measured
+) -> list: # training steps of each, as long as there are enough; the last trial may be one step short
+    "How many training steps each learning rate gets"
+    whole = [effort.trial]*rates
+    if effort.most is None: return whole
+    left = [effort.most - effort.trial*i for i in range(rates)]
+    return [min(effort.trial, n) for n in left if n >= effort.trial - 1]
 
 # %% ../nbs/13_verdict.ipynb #r00m0005
 PASSING, WORKING = 1.2, 6 # memory of a pass over what autograd keeps, and of decoders over the widest activations
@@ -873,27 +893,29 @@ def measurements(
     large = math.prod(trace.origin.shape) > COMPOSED
     few = test[:FEWER] if large else test
     prof, states = _profile_of(net, fit, few, names, large, inputs), _states(net, few, trace, rows)
-    ds = _with_layers(prof, names, states, grads)
+    ds, about = _with_layers(prof, names, states, grads), _about(net, outputs_of(out), numbers)
     if recipe:
         learn, tried, pull = Batches(fit, rows_of(y, slice(0, n_fit), n)), {}, _pull_on(net, look, out, loss)
         with torch.no_grad(): at_start = loss.measure(out, look.y).item()
         _check_constant(look.y, pull, at_start)
         ds.attrs["start_excess"] = _excess(at_start, pull) if math.isfinite(at_start) else LOST_READING[2]
         if enough is not None: recipe = replace(recipe, lrs=tuple(sorted(recipe.lrs, reverse=True)))
-        trials = _trials(net, learn, look, pull, loss, recipe, rows, effort.trial)
-        for lr, found in watched(trials, len(recipe.lrs), "learning rates tried", "trial"):
+        def also(trained:nn.Module|None) -> tuple|None:
+            "Whether units that start the same stay the same"
+            return _still_agreeing(trained, test[:trace.batch or FEWEST], trace) if about["same_units"] else None
+        trials, agreeing = _trials(net, learn, look, pull, loss, recipe, rows, effort, also), {}
+        for lr, found, agreeing[lr] in watched(trials, len(recipe.lrs), "learning rates tried", "trial"):
             tried[lr] = found
             ds = _with_readings(ds, tried, effort)
             if enough is not None and enough(ds): break
-    overflows, about = _overflows(net, test) if ds.scale.isnull().any() else "", _about(net, outputs_of(out), numbers)
+        if about["same_units"]: about |= _at_largest(agreeing)
+    overflows = _overflows(net, test) if ds.scale.isnull().any() else ""
     if recipe and (ds.alignment == LOST_READING[1]).all(): # no rate kept the loss finite
         overflows = overflows or _overflows_in_training(net, learn, loss, recipe, rows)
     if isinstance(y, Tensor) and y.is_floating_point() and loss.name in DISTANCES:
         square, spread = _scale_and_spread(y.reshape(len(y), -1))
         about |= {"target_scale": square**.5, "target_spread": spread**.5}
     about |= _ending_of(net, out, look, loss)
-    if recipe and about["same_units"]: # do they stay the same?
-        about["bottleneck"], about["passes"] = _still_agreeing(net, learn, test, loss, recipe, trace, rows)
     about |= first | _about_pass(net, x, trace, out, ran, grads)
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
                            loss=loss.name, overflows=overflows, memory=_memory(net, test[:FEWEST]), **about,
@@ -1123,6 +1145,11 @@ def _optimiser_of(recipe):
     # momentum repeats a part of the gradient 1/(1 - momentum) times
     return kind, settings, max(recipe.lrs)*decay*HORIZON/max(1 - settings.get("momentum", 0), 1e-9)
 
+def _measured_around(lr, known):
+    "The nearest of a recipe's learning rates below and above; () where there are none"
+    below, above = [r for r in known.lrs if r <= lr*(1 + 1e-9)], [r for r in known.lrs if r >= lr*(1 - 1e-9)]
+    return (max(below), min(above)) if below and above else ()
+
 def timing_for(
     recipe:Recipe, # how a network will be trained
     effort:str="full", # 'full' or 'quick'
@@ -1131,7 +1158,7 @@ def timing_for(
     kind, settings, shrunk = _optimiser_of(recipe)
     for timing in (QUICK_TIMINGS if effort == QUICK_EFFORT.name else TIMINGS).values():
         known = timing.recipe
-        if (recipe.batch == known.batch and set(recipe.lrs) <= set(known.lrs)
+        if (recipe.batch == known.batch and all(_measured_around(lr, known) for lr in recipe.lrs)
                 and (kind, settings) == _optimiser_of(known)[:2] and shrunk <= SHRUNK*(1 + 1e-9)): return timing
     return None
 
@@ -1608,10 +1635,28 @@ def advice(self:Verdict) -> list:
             "look for a layer that needs normalisation or a skip connection"] if self.refuted else []
 
 # %% ../nbs/13_verdict.ipynb #4f2feef1
+def _why_unknown(recipe):
+    "What a recipe has that was not measured"
+    kind, settings, shrunk = _optimiser_of(recipe)
+    known = next((t.recipe for t in TIMINGS.values() if (kind, settings) == _optimiser_of(t.recipe)[:2]), None)
+    if known is None: return "SGD with momentum 0.9 and AdamW were, with settings as PyTorch has them"
+    if recipe.batch != known.batch: return f"batches of {known.batch} were, and not of {recipe.batch}"
+    if all(_measured_around(lr, known) for lr in recipe.lrs): return "less weight decay was"
+    rates = ", ".join(f"{lr:g}" for lr in recipe.lrs if not _measured_around(lr, known))
+    return f"learning rates from {min(known.lrs):g} to {max(known.lrs):g} were, and not {rates}"
+
+def _between_in_words(v):
+    "Between which measured learning rates the verdict's lies; '' where it is one of them"
+    if not v.timing: return ""
+    low, high = _measured_around(v.lr, v.timing.recipe)
+    return "" if low == high else f"training was measured at {low:g} and at {high:g}, and {v.lr:g} is in between"
+
 def _steps_in_words(v):
     if math.isinf(v.steps):
-        nowhere = (v._within(HORIZON) < .5).all()
-        return f"more than {HORIZON:,}" + (" at every learning rate of the recipe" if nowhere else f" at {v.lr:g}")
+        nowhere, tried = (v._within(HORIZON) < .5).all(), v.measurements.lr.values
+        fewer = f"that was tried, {' and '.join(f'{lr:g}' for lr in tried)}" if len(tried) < len(v.recipe.lrs) else ""
+        return f"more than {HORIZON:,}" + (f" at every learning rate {fewer or 'of the recipe'}" if nowhere
+                                          else f" at {v.lr:g}")
     lo, hi = v.steps_interval
     until = f"{max(hi, FIRST):,.0f}" if math.isfinite(hi) else f"more than {HORIZON:,}"
     about = f"about {v.steps:,.0f} ({max(lo, FIRST):,.0f} to {until})"
@@ -1634,13 +1679,15 @@ def __repr__(self:Verdict) -> str:
     chi, reached, cut = chi_of(ev), reaching(ev), ev.attrs.get("detached", "").split(", ")
     name = next((k for known in (TIMINGS, QUICK_TIMINGS) for k, t in known.items() if t is self.timing), "")
     trains = (f"with probability {self.probability:.2f} ({lo:.2f} to {hi:.2f}) within {self.budget:,} steps of {name}"
-              if name else "not calibrated: no training by this recipe was measured, so there is no probability")
+              if name else "not calibrated: no training by this recipe was measured, so there is no probability; "
+              + _why_unknown(self.recipe))
     back = f", {10**(log_chi(ev)/2):.2f}× a layer on their way back" if chi is not None else ""
     none = f"; none reaches {', '.join(cut[:3])}"*any(cut) + f", … ({len(cut)})"*(len(cut) > 3)
     size = "none reaches a weight"
     if len(reached): size = f"{10**np.median(reached):.1g} of the weights ({10**REFERENCE_SCALE:.1g} is sound)"
     rows = {"it trains": trains,
             "steps": _steps_in_words(self) if name else "",
+            "rate": _between_in_words(self),
             "as deep as": f"{'all ' if self.depth == L else ''}{self.depth} of {L} layers" if name else "",
             "signal lost": _where_lost(self),
             "gradients": size + back + none,
@@ -1733,6 +1780,29 @@ def _networks_of(net, repeats):
                            f"draws of one network's weights, give a builder for each network")
     return made
 
+# %% ../nbs/13_verdict.ipynb #e4cba1d0
+RELATED = .2 # cosine of a linear map's answers with other inputs' targets; by chance it is 0.06 or less, one deviation
+
+@torch.no_grad()
+def linear_alignment(
+    net:nn.Module, # any network; only read
+    x:Inputs, # what it takes
+    y:object, # their targets
+    n_test:int=N_TEST, # the last inputs, on which the map is tested
+) -> float: # cosine; 0 where targets are not a tensor with a row for each input
+    "How well a linear map of the last layer, learned from the first inputs, follows the targets of the last"
+    if not isinstance(y, Tensor) or not y.ndim or len(y) != len(x): return 0.
+    net = unwrapped(net)
+    t = F.one_hot(y - y.min()) if y.dtype is torch.int64 and y.ndim == 1 else y.flatten(1) if y.ndim > 1 else y[:, None]
+    walk = HookReader(net, trace_layers(net, x)).walk([x])
+    with closing(walk): *_, (a,) = walk
+    a, t = a.flatten(1).double(), t.to(a.device).double()
+    a, t = a - a[:-n_test].mean(0), t - t[:-n_test].mean(0)
+    gram = a[:-n_test] @ a[:-n_test].T
+    gram.diagonal().add_(1e-3*gram.trace().clamp_min(1e-30))
+    found = a[-n_test:] @ (a[:-n_test].T @ torch.linalg.solve(gram, t[:-n_test]))
+    return F.cosine_similarity(found.flatten(), t[-n_test:].flatten(), 0).nan_to_num().item()
+
 # %% ../nbs/13_verdict.ipynb #ways0ex1
 def _ways(net, x, inputs):
     "Lists of inputs to decode: all that are named, or one alone in each list where no layer holds them all"
@@ -1769,12 +1839,19 @@ def diagnose(
     progress:bool=True, # show bars where it takes more than two seconds
     # names of the inputs to decode, see `trace_layers`; None: all that are numbers or lead to numbers
     inputs:Names|None=None,
+    # training steps that trials at several learning rates may take together, so fewer rates may be tried; None: any
+    max_steps:Count|None=None,
 ) -> Verdict: # with its reasons
     "Will it train by this recipe, how soon, how deep, where is the signal lost, what to change"
-    effort = QUICK_EFFORT if quick else FULL_EFFORT
+    effort = (QUICK_EFFORT if quick else FULL_EFFORT)._replace(most=max_steps)
+    if max_steps and max_steps < effort.trial:
+        raise BadInput(f"max_steps is {max_steps}: a trial takes {effort.trial} steps, give as many or more")
     repeats, n_train = repeats or effort.repeats, n_train or effort.n_train
     if max(repeats, n_train) > 10**6: raise BadInput(f"repeats is {repeats}, n_train {n_train}: give at most a million")
     recipe, made = recipe_named(recipe), _networks_of(net, repeats)
+    # with few steps, the largest that they are enough for
+    rates = tuple(lr for lr, _ in zip(sorted(recipe.lrs, reverse=True), shared_out(len(recipe.lrs), effort)))
+    if not max_steps: rates = tuple(recipe.lrs)
     for one in made: check_readable(unwrapped(one)) # before anything runs through it
     if loss is None and recipe.loss is not SGD.loss: loss = recipe.loss
     n = n_train + effort.n_test
@@ -1792,10 +1869,12 @@ def diagnose(
         same = repeats, n_train, loss, recipe, prove, max_memory, quick, every_rate, progress
         return _least_likely({way[0]: diagnose(net, (x, y), *same, way) for way in ways})
     def enough(ev:xr.Dataset) -> bool: return Verdict(ev.expand_dims("repeat"), recipe).probability >= .5
+    def drawn(i:int) -> Tensor:
+        return torch.randperm(len(x), device="cpu", generator=torch.Generator().manual_seed(i))[:n]
     def looked_at(net:nn.Module, x:Inputs, i:int, lrs:tuple=(), targets:Callable|None=None,
                   effort:Effort=effort) -> xr.Dataset:
         "By some learning rates of the recipe, or from the largest down until one is enough"
-        at = torch.randperm(len(x), device="cpu", generator=torch.Generator().manual_seed(i))[:n]
+        at = drawn(i)
         with nullcontext() if progress else no_bars():
             return measurements(net, x[at], rows_of(targets(y) if targets else y, at, len(x)), loss,
                                 replace(recipe, lrs=lrs or recipe.lrs), max_memory, effort, None if lrs else enough,
@@ -1804,12 +1883,16 @@ def diagnose(
         found = [looked_at(made[0], x, 0, lrs)]
         found += [looked_at(made[i], x, i, tuple(found[0].lr.values)) for i in range(1, repeats)]
         return Verdict(xr.concat(found, "repeat", combine_attrs="override"), recipe)
-    verdict = verdict_by(tuple(recipe.lrs)*every_rate)
+    verdict = verdict_by(rates*every_rate)
     # the first look was luckier, or its rate moved nothing
-    if (verdict.probability < .5 or verdict.unsure) and verdict.measurements.sizes["lr"] < len(recipe.lrs):
-        verdict = verdict_by(tuple(recipe.lrs))
-    if verdict.unsure: # a longer trial
-        late = looked_at(made[0], x, 0, (verdict.lr,), effort=effort._replace(trial=LATE)).alignment.item()
+    doubted = verdict.probability < .5 or verdict.unsure and not max_steps
+    if doubted and verdict.measurements.sizes["lr"] < len(rates): verdict = verdict_by(rates)
+    def related() -> bool:
+        at = drawn(0)[-5*N_TEST:]
+        return linear_alignment(made[0], on_device(x[at], made[0]), rows_of(y, at, len(x))) >= RELATED
+    if verdict.unsure and not (max_steps and related()):
+        longer = effort._replace(trial=LATE, most=None)
+        late = looked_at(made[0], x, 0, (verdict.lr,), effort=longer).alignment.item()
         late = math.nan if late == LOST_READING[1] else late # a loss that is not finite is another matter
         verdict = Verdict(verdict.measurements.assign_attrs(late=late), recipe)
     if quick and verdict.timing and verdict.blind and verdict.measurements.alignment.any():
