@@ -246,7 +246,8 @@ class Recipe:
     def __post_init__(self):
         if not isinstance(self.lrs, (list, tuple)) or not self.lrs:
             raise BadInput("lrs is empty, or is no list: give at least one learning rate in a list")
-        for lr in self.lrs: fitting(lr, Positive, "a learning rate of lrs")
+        for lr in self.lrs:
+            if fitting(lr, Positive, "a learning rate of lrs") > 1e30: raise BadInput(f"lrs holds {lr:g}: give at most 1e30")
         if self.batch > LARGEST_BATCH:
             raise BadInput(f"batch is {self.batch:,}: give at most {LARGEST_BATCH:,} inputs a step")
         given_loss(self.loss)

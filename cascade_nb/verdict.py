@@ -1920,6 +1920,7 @@ def recommend_init(
     **fixed:object, # arguments of `make_net` that do not vary, such as depth=60
 ) -> Recommendation: # with the odds at every point that was tried
     "The arguments from which this network is likeliest to train: variances of weights and biases, and further ones"
+    if rounds > 100: raise BadInput(f"rounds is {rounds:,}: give at most 100")
     data, search = _images_of(data), _searched(make_net, search, fixed)
     recipe = recipe_named(recipe) if recipe else TRIED if search else None
     effort, settings = _effort_for(recipe, n_train)
