@@ -93,7 +93,8 @@ def axis(
 ) -> Axis:
     "The values with their labels, or an error that names what is wrong in them"
     values = _values(name, values)
-    labels = [label_of(v) for v in values]
+    try: labels = [label_of(v) for v in values]
+    except RecursionError: raise BadInput(f"{name} holds a list in a list without an end: give plain values") from None
     if not labels: raise BadInput(f"{name}: give a list of at least one value")
     if any(isinstance(v, float) and not math.isfinite(v) for v in values):
         raise BadInput(f"{name} holds NaN or infinite values: {labels}")
