@@ -754,8 +754,8 @@ def _told_before(cost, each, recipe, n_fit, effort):
     steps = len(recipe.lrs)*(3*effort.trial*recipe.batch + cost.looks) if recipe else 0 # a step is as long as 3 passes
     seconds = each*(n_fit + 4*cost.looks + steps) # decoders see all, gradients and activations are taken of some
     if seconds < SLOW and cost.memory < LARGE_MEMORY: return ""
-    return (f"each look at this network takes up to {cost.memory:.2g} GB, and {seconds:,.0f} seconds or more; quick=True "
-            f"asks less")
+    return (f"each look at this network takes up to {cost.memory:.2g} GB, and {seconds:,.0f} seconds or more; "
+            f"quick=True asks less")
 
 # %% ../nbs/13_verdict.ipynb #cdce1133
 def measurements(
