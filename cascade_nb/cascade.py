@@ -710,9 +710,9 @@ def _identity(self:Cascade):
     net = self.net if device_of(self.net).type == "cpu" else copy.deepcopy(self.net).cpu() # operators differ by device
     return fingerprint(net, _probe(net, self.shape) if alone else self.example.to("cpu"), self.reader.batch or 2)
 
-# %% ../nbs/08_cascade.ipynb #8c0d1001
-SAVED = dict(solver=str, noise=Positive, seed=Seed, layers=Names|None, train=bool, shape=Sizes, names=Names, shapes=list,
-             kinds=Names) # settings of a saved cascade
+# %% ../nbs/08_cascade.ipynb #bd2e8167
+SAVED = dict(solver=str, noise=Positive, seed=Seed, layers=Names|None, train=bool, shape=Sizes, names=Names,
+             shapes=list, kinds=Names) # settings of a saved cascade
 SINCE = dict(inputs=Names|None, relative=bool, composes=bool, one_tensor=bool, network=str) # that 0.1.0 did not write
 NUMBERS = ("mean", "weight", "bias", "basis", "mean_in", "mean_out") # tensors that are never whole numbers
 
@@ -731,12 +731,12 @@ def _check_tensors(settings, tensors):
     if mean != shape: raise BadInput(f"its mean is {mean} and an input {shape}")
     layers = {str(l) for l in range(1, n + 1)}
     for k, t in tensors.items():
-        if k != "mean" and k.partition(".")[0] not in layers: raise BadInput(f"it has {n} decoders, and one tensor {k!r}")
+        if k != "mean" and k.partition(".")[0] not in layers:
+            raise BadInput(f"it has {n} decoders, and one tensor {k!r}")
         number = re.sub(r"_\d+$", "", k.rpartition(".")[2]) in NUMBERS
         if number and not t.is_floating_point(): raise BadInput(f"{k!r} holds {str(t.dtype)[6:]}")
         if not t.isfinite().all(): raise BadInput(f"{k!r} holds NaN or infinite values")
 
-# %% ../nbs/08_cascade.ipynb #bd2e8167
 def _read(path):
     "Settings and tensors of a saved cascade"
     try:
@@ -773,7 +773,6 @@ def _check_saved(self:Cascade, path, saved):
     elif saved["network"] != self._identity():
         raise BadInput(f"{path} was saved for a network with other weights: {which}, with the weights it had then")
 
-# %% ../nbs/08_cascade.ipynb #8c0d1002
 @patch
 def _check_means(self:Cascade):
     "Raise where the mean of an affine decoder is not that of its layer: a single number would be broadcast"

@@ -390,7 +390,7 @@ def _file_ending(suffix):
         path = Path(text)
         with suppress(OSError, ValueError): # a name that no file can have
             if path.is_dir(): raise argparse.ArgumentTypeError(f"{text!r} is a folder: give the path of a file")
-            if path.suffix == suffix and path.absolute().parent.is_dir(): return path
+            if path.suffix == suffix and "\0" not in text and path.absolute().parent.is_dir(): return path
         raise argparse.ArgumentTypeError(f"{text!r} is no place for it: give a path that ends in {suffix}, "
                                          "in a folder that exists")
     return read

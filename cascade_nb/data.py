@@ -633,7 +633,8 @@ def _each(x):
         while (batch := next(batches, _each)) is not _each: yield batch
     except BadInput: raise
     except Exception as e: # whatever a stranger's dataset raises
-        raise BadInput(f"the {type(x).__name__} that gives the inputs fails with {type(e).__name__}: {e}: mend it") from e
+        text = f"the {type(x).__name__} that gives the inputs fails with {type(e).__name__}: {e}"
+        raise BadInput(f"{text}: mend it") from e
 
 def _check_iterable(x):
     "Raise where `x` holds no batches"
@@ -697,7 +698,6 @@ def _joined_targets(targets, rows):
         raise BadInput(f"{what}: give tensors with every batch")
     return joined(wrapped).args[0]
 
-# %% ../nbs/01_data.ipynb #01dd1001
 @contextmanager
 def generators_kept(
     data:object, # a loader, or anything else
@@ -732,7 +732,8 @@ def gathered(
     with generators_kept(data):
         for inputs, t in input_batches(data, net, size=2**62 if is_whole(data) else 2048):
             if isinstance(t, (int, float)) or isinstance(t, Tensor) and not t.ndim:
-                raise BadInput(f"a {type(data).__name__} of single samples: give a DataLoader of it, with batch_size=64")
+                what = f"a {type(data).__name__} of single samples"
+                raise BadInput(f"{what}: give a DataLoader of it, with batch_size=64")
             if isinstance(t, Tensor) and len(t) < len(inputs):
                 raise BadInput(f"a batch holds {len(inputs)} inputs and {len(t)} targets: give one for each")
             found.append(inputs)

@@ -38,7 +38,8 @@ class FloatBatch(metaclass=ArgumentKind):
         value:object, # any argument
     ) -> bool:
         "Whether it has a batch in front, and numbers in it"
-        if not isinstance(value, Tensor) or value.layout is not torch.strided or value.is_meta: return False
+        if not isinstance(value, Tensor) or value.is_nested: return False
+        if value.layout is not torch.strided or value.is_meta: return False
         return value.is_floating_point() and value.ndim > 1 and value.numel() > 0
 
 class Profile(metaclass=ArgumentKind):

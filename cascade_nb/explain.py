@@ -110,6 +110,7 @@ def as_pictures(
     "Images of any shape as pictures; a flat one is a square, where its length allows"
     shape = x.shape[lead:]
     if len(shape) == 2: return x.unsqueeze(lead)
+    if len(shape) > 3: raise BadInput(f"inputs of {len(shape)} dimensions are no pictures: give (colour, row, column)")
     if len(shape) > 2: return x
     c = next((c for c in (1, 3) if shape[0] == c*math.isqrt(shape[0]//c)**2), None)
     return x.unflatten(-1, (c, -1, math.isqrt(shape[0]//c))) if c else x[..., None, None, :]

@@ -64,9 +64,10 @@ def act_pair(
         except TypeError as e:
             raise BadInput(f"{name} asks for arguments: give an instance, such as {name}(...)") from e
     if isinstance(act, nn.Module): act = deepcopy(act).double().eval()
-    try: is_numpy = isinstance(act(_probe), (np.ndarray, np.generic))
-    except Exception: is_numpy = False # a function of tensors, or one that always fails
-    _check(act if is_numpy else lambda u: act(torch.from_numpy(u)).detach().numpy(), name)
+    with torch.random.fork_rng([]): # a layer may draw its weights when it first runs
+        try: is_numpy = isinstance(act(_probe), (np.ndarray, np.generic))
+        except Exception: is_numpy = False # a function of tensors, or one that always fails
+        _check(act if is_numpy else lambda u: act(torch.from_numpy(u)).detach().numpy(), name)
     return (_numpy_pair if is_numpy else _torch_pair)(act)
 
 # %% ../nbs/03_meanfield.ipynb #a82bee1c

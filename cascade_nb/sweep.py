@@ -11,7 +11,7 @@ __all__ = ['POINTS', 'RESERVED', 'PARTS', 'OURS', 'TABLES', 'CHECKSUM', 'N_TRAIN
            'best_start', 'save_sweep']
 
 # %% ../nbs/11_sweep.ipynb #0576e19d
-import dis, gzip, hashlib, inspect, io, itertools, json, math, os, random, re, sys, tempfile, warnings, zlib
+import dis, gzip, hashlib, inspect, io, itertools, json, math, os, random, re, reprlib, sys, tempfile, warnings, zlib
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from functools import partial
@@ -78,10 +78,12 @@ def _values(name, values):
     several = np.iterable(values) and not isinstance(values, str)
     values = [*itertools.islice(values, POINTS + 1)] if several else [values]
     if len(values) > POINTS: raise BadInput(f"{name} has more than {POINTS:,} values: give at most that")
+    if any(isinstance(v, int) and abs(v) > 2**62 for v in values):
+        raise BadInput(f"{name} holds a whole number of more than 62 bits: give smaller ones")
     return [v.item() if isinstance(v, np.generic) else v for v in values]
 
 def _check_variance(name, v):
-    if not isinstance(v, (int, float)): raise BadInput(f"{name} holds {v!r}: a variance is a number")
+    if not isinstance(v, (int, float)): raise BadInput(f"{name} holds a {type(v).__name__}: a variance is a number")
     if name == "var_w" and v <= 0: raise BadInput(f"var_w holds {v}: a weight variance is above 0")
     if name == "var_b" and v < 0: raise BadInput(f"var_b holds {v}: a bias variance is not negative")
 
@@ -91,13 +93,14 @@ def axis(
 ) -> Axis:
     "The values with their labels, or an error that names what is wrong in them"
     values = _values(name, values)
-    labels = [label_of(v) for v in values]
+    try: labels = [label_of(v) for v in values]
+    except RecursionError: raise BadInput(f"{name} holds a list in a list without an end: give plain values") from None
     if not labels: raise BadInput(f"{name}: give a list of at least one value")
     if any(isinstance(v, float) and not math.isfinite(v) for v in values):
         raise BadInput(f"{name} holds NaN or infinite values: {labels}")
     if name in ("var_w", "var_b"):
         for v in values: _check_variance(name, v)
-    if len(set(labels)) < len(labels): raise BadInput(f"{name} holds a value twice: {labels}")
+    if len(set(labels)) < len(labels): raise BadInput(f"{name} holds a value twice: {reprlib.repr(labels)}")
     return Axis(values, labels)
 
 # %% ../nbs/11_sweep.ipynb #b3544ff3

@@ -246,7 +246,9 @@ class Recipe:
     def __post_init__(self):
         if not isinstance(self.lrs, (list, tuple)) or not self.lrs:
             raise BadInput("lrs is empty, or is no list: give at least one learning rate in a list")
-        for lr in self.lrs: fitting(lr, Positive, "a learning rate of lrs")
+        for lr in self.lrs:
+            if fitting(lr, Positive, "a learning rate of lrs") <= 1e30: continue
+            raise BadInput(f"lrs holds {lr:g}: give at most 1e30")
         if self.batch > LARGEST_BATCH:
             raise BadInput(f"batch is {self.batch:,}: give at most {LARGEST_BATCH:,} inputs a step")
         given_loss(self.loss)
@@ -427,7 +429,8 @@ def made_optimiser(
 
 def _check_recipe(recipe, classes):
     "Raise where a recipe's loss does not suit logits and classes"
-    loss, z, y = given_loss(recipe.loss), torch.linspace(-1, 1, 4*classes).reshape(4, classes), torch.arange(4) % classes
+    loss, y = given_loss(recipe.loss), torch.arange(4) % classes
+    z = torch.linspace(-1, 1, 4*classes).reshape(4, classes)
     try: value = recipe.loss(z.clone().requires_grad_(), y)
     except Exception as e: # whatever a function does
         raise BadInput(f"the recipe's loss {loss.name!r} failed on logits (4, {classes}) and 4 classes ({e}): give a "

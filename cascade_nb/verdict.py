@@ -848,8 +848,8 @@ def _told_before(cost, each, recipe, n_fit, effort):
     steps = len(recipe.lrs)*(3*effort.trial*recipe.batch + cost.looks) if recipe else 0 # a step is as long as 3 passes
     seconds = each*(n_fit + 4*cost.looks + steps) # decoders see all, gradients and activations are taken of some
     if seconds < SLOW and cost.memory < LARGE_MEMORY: return ""
-    return (f"each look at this network takes up to {cost.memory:.2g} GB, and {seconds:,.0f} seconds or more; quick=True "
-            f"asks less")
+    return (f"each look at this network takes up to {cost.memory:.2g} GB, and {seconds:,.0f} seconds or more; "
+            f"quick=True asks less")
 
 # %% ../nbs/13_verdict.ipynb #cdce1133
 @on_uncompiled
@@ -2111,6 +2111,7 @@ def recommend_init(
     **fixed:object, # arguments of `make_net` that do not vary, such as depth=60
 ) -> Recommendation: # with the odds at every point that was tried
     "The arguments from which this network is likeliest to train: variances of weights and biases, and further ones"
+    if rounds > 100: raise BadInput(f"rounds is {rounds:,}: give at most 100")
     data, search = _images_of(data), _searched(make_net, search, fixed)
     recipe = recipe_named(recipe) if recipe else TRIED if search else None
     effort, settings = _effort_for(recipe, n_train)
