@@ -251,7 +251,7 @@ def _scale(self:Cascade, x):
         with closing(walk): a, = next(islice(walk, 1, None))
     return max(a.double().square().mean().item(), TINY)
 
-ROWS, BATCHES, AGAIN = 200_000, 10**5, 1000 # more of them come from an iterator that has no end
+ROWS, BATCHES, AGAIN = 2*10**6, 10**5, 1000 # more of them come from an iterator that has no end
 
 def _ending(batches):
     "The same batches; `BadInput` where there is no end to them"

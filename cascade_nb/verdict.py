@@ -1818,6 +1818,85 @@ def _least_likely(ways):
     least.ways = ways
     return least
 
+# %% ../nbs/13_verdict.ipynb #l00ks002
+class _Looks(NamedTuple):
+    "What all looks of a verdict share"
+    made: list # the network for each repeat
+    x: Inputs # what it takes
+    y: object # targets; None: not known
+    n: int # inputs of a look, to learn from and to measure on
+    loss: Callable|None # None: chosen by outputs and targets
+    recipe: Recipe
+    effort: Effort
+    max_memory: float|None # GB
+    progress: bool
+    inputs: list|None # names of those to decode
+
+    def drawn(self, i:int) -> Tensor:
+        "Which inputs look number `i` takes"
+        return torch.randperm(len(self.x), device="cpu", generator=torch.Generator().manual_seed(i))[:self.n]
+
+    def enough(self, ev:xr.Dataset) -> bool:
+        "Whether no smaller learning rate need be tried"
+        return Verdict(ev.expand_dims("repeat"), self.recipe).probability >= .5
+
+    def look(self, net:nn.Module, x:Inputs, i:int, lrs:tuple=(), targets:Callable|None=None) -> xr.Dataset:
+        "By some learning rates of the recipe, or from the largest down until one is enough"
+        at, y = self.drawn(i), targets(self.y) if targets else self.y
+        recipe = replace(self.recipe, lrs=lrs or self.recipe.lrs)
+        with nullcontext() if self.progress else no_bars():
+            return measurements(net, x[at], rows_of(y, at, len(self.x)), self.loss, recipe, self.max_memory,
+                                self.effort, None if lrs else self.enough, self.inputs)
+
+# %% ../nbs/13_verdict.ipynb #l00ks003
+@patch
+def by_rates(self:_Looks, lrs:tuple) -> Verdict:
+    "The verdict by these learning rates; by those that the first look needs where none are given"
+    found = [self.look(self.made[0], self.x, 0, lrs)]
+    found += [self.look(net, self.x, i, tuple(found[0].lr.values)) for i, net in enumerate(self.made[1:], 1)]
+    return Verdict(xr.concat(found, "repeat", combine_attrs="override"), self.recipe)
+
+@patch
+def related(self:_Looks) -> bool:
+    "Whether a linear map of the last layer follows the targets, which takes no step"
+    at = self.drawn(0)[-5*N_TEST:]
+    x, y = on_device(self.x[at], self.made[0]), rows_of(self.y, at, len(self.x))
+    return linear_alignment(self.made[0], x, y) >= RELATED
+
+@patch
+def after_longer(self:_Looks, verdict:Verdict) -> Verdict:
+    "The verdict with the alignment after a longer trial at its rate"
+    longer = self._replace(effort=self.effort._replace(trial=LATE, most=None))
+    late = longer.look(self.made[0], self.x, 0, (verdict.lr,)).alignment.item()
+    late = math.nan if late == LOST_READING[1] else late # a loss that is not finite is another matter
+    return Verdict(verdict.measurements.assign_attrs(late=late), self.recipe)
+
+@patch
+def verdict(self:_Looks, every_rate:bool, max_steps:int|None) -> Verdict:
+    "By as many learning rates and steps as it needs"
+    rates = tuple(self.recipe.lrs)
+    if max_steps: rates = tuple(sorted(rates, reverse=True))[:len(shared_out(len(rates), self.effort))]
+    found = self.by_rates(rates*every_rate)
+    # the first look was luckier, or its rate moved nothing
+    doubted = found.probability < .5 or found.unsure and not max_steps
+    if doubted and found.measurements.sizes["lr"] < len(rates): found = self.by_rates(rates)
+    return self.after_longer(found) if found.unsure and not (max_steps and self.related()) else found
+
+# %% ../nbs/13_verdict.ipynb #l00ks005
+def _checked_data(net, data, n, loss, n_test):
+    "Inputs and targets of somebody's data, or one line that says what is wrong with them"
+    x, y = gathered(data, net, 2*n)
+    for name, t in x.tensors(): check_tensor(name, t) # all rows, though not all are drawn
+    if loss is None:
+        for t in tensors_in(y):
+            if t.is_floating_point(): check_finite(t, "targets")
+    _check_joined(net, x)
+    x = _taking_targets(net, x, y, loss)
+    _check_labels(net, x, y, loss)
+    if len(x) < 2*n_test:
+        raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*n_test}, better {n}")
+    return x, y
+
 # %% ../nbs/13_verdict.ipynb #d1ag0se2
 @checked
 @keeps_random
@@ -1849,57 +1928,21 @@ def diagnose(
     repeats, n_train = repeats or effort.repeats, n_train or effort.n_train
     if max(repeats, n_train) > 10**6: raise BadInput(f"repeats is {repeats}, n_train {n_train}: give at most a million")
     recipe, made = recipe_named(recipe), _networks_of(net, repeats)
-    # with few steps, the largest that they are enough for
-    rates = tuple(lr for lr, _ in zip(sorted(recipe.lrs, reverse=True), shared_out(len(recipe.lrs), effort)))
-    if not max_steps: rates = tuple(recipe.lrs)
     for one in made: check_readable(unwrapped(one)) # before anything runs through it
     if loss is None and recipe.loss is not SGD.loss: loss = recipe.loss
     n = n_train + effort.n_test
-    x, y = gathered(data, made[0], 2*n)
-    for name, t in x.tensors(): check_tensor(name, t) # all rows, though not all are drawn
-    if loss is None:
-        for t in tensors_in(y):
-            if t.is_floating_point(): check_finite(t, "targets")
-    _check_joined(made[0], x)
-    x = _taking_targets(made[0], x, y, loss)
-    _check_labels(made[0], x, y, loss)
-    if len(x) < 2*effort.n_test:
-        raise BadInput(f"{len(x)} inputs to look at the network with: give at least {2*effort.n_test}, better {n}")
+    x, y = _checked_data(made[0], data, n, loss, effort.n_test)
     if len(ways := _ways(made[0], x, inputs)) > 1:
-        same = repeats, n_train, loss, recipe, prove, max_memory, quick, every_rate, progress
-        return _least_likely({way[0]: diagnose(net, (x, y), *same, way) for way in ways})
-    def enough(ev:xr.Dataset) -> bool: return Verdict(ev.expand_dims("repeat"), recipe).probability >= .5
-    def drawn(i:int) -> Tensor:
-        return torch.randperm(len(x), device="cpu", generator=torch.Generator().manual_seed(i))[:n]
-    def looked_at(net:nn.Module, x:Inputs, i:int, lrs:tuple=(), targets:Callable|None=None,
-                  effort:Effort=effort) -> xr.Dataset:
-        "By some learning rates of the recipe, or from the largest down until one is enough"
-        at = drawn(i)
-        with nullcontext() if progress else no_bars():
-            return measurements(net, x[at], rows_of(targets(y) if targets else y, at, len(x)), loss,
-                                replace(recipe, lrs=lrs or recipe.lrs), max_memory, effort, None if lrs else enough,
-                                inputs)
-    def verdict_by(lrs:tuple) -> Verdict:
-        found = [looked_at(made[0], x, 0, lrs)]
-        found += [looked_at(made[i], x, i, tuple(found[0].lr.values)) for i in range(1, repeats)]
-        return Verdict(xr.concat(found, "repeat", combine_attrs="override"), recipe)
-    verdict = verdict_by(rates*every_rate)
-    # the first look was luckier, or its rate moved nothing
-    doubted = verdict.probability < .5 or verdict.unsure and not max_steps
-    if doubted and verdict.measurements.sizes["lr"] < len(rates): verdict = verdict_by(rates)
-    def related() -> bool:
-        at = drawn(0)[-5*N_TEST:]
-        return linear_alignment(made[0], on_device(x[at], made[0]), rows_of(y, at, len(x))) >= RELATED
-    if verdict.unsure and not (max_steps and related()):
-        longer = effort._replace(trial=LATE, most=None)
-        late = looked_at(made[0], x, 0, (verdict.lr,), effort=longer).alignment.item()
-        late = math.nan if late == LOST_READING[1] else late # a loss that is not finite is another matter
-        verdict = Verdict(verdict.measurements.assign_attrs(late=late), recipe)
+        same = dict(repeats=repeats, n_train=n_train, loss=loss, recipe=recipe, prove=prove, max_memory=max_memory,
+                    quick=quick, every_rate=every_rate, progress=progress, max_steps=max_steps)
+        return _least_likely({way[0]: diagnose(net, (x, y), inputs=way, **same) for way in ways})
+    looks = _Looks(made, x, y, n, loss, recipe, effort, max_memory, progress, inputs)
+    verdict = looks.verdict(every_rate, max_steps)
     if quick and verdict.timing and verdict.blind and verdict.measurements.alignment.any():
         raise BadInput(f"nothing comes back from any layer to decoders of {n_train} inputs, and {effort.trial} steps "
                        f"moved no output towards its target: too little to tell by, leave out quick=True")
     if not prove or not verdict.probability < .5 or verdict.cause in ENDS: return verdict
-    with nullcontext() if progress else no_bars(): changes = _changes(made[0], x, looked_at, verdict)
+    with nullcontext() if progress else no_bars(): changes = _changes(made[0], x, looks.look, verdict)
     return Verdict(verdict.measurements, recipe, *changes)
 
 # %% ../nbs/13_verdict.ipynb #b8b65144
