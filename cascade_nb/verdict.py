@@ -549,7 +549,15 @@ def _columns_apart(numbers):
     spread = numbers.double().std(0)
     return (spread.max()/spread[spread > 0].median()).item() if spread.any() else 1.
 
-def _about(net, z, numbers):
+def _columns_arriving(numbers, tables):
+    "The same of what weights see: of the first table that reaches any, or of the inputs where their widest column does"
+    apart = _columns_apart(numbers)
+    if not tables or apart == 1: return apart
+    widest = numbers.double().std(0).max().item()
+    whole = any(.7*widest < spread < 1.4*widest for _, spread in tables)
+    return apart if whole else min(apart, tables[0][0])
+
+def _about(net, z, numbers, tables=()):
     "What concerns the network as a whole, for the attributes, from its outputs and its inputs as numbers"
     shapes = [tuple(p.shape) for p in net.parameters() if p.ndim > 1]
     dim = _units_dim(z)
@@ -557,7 +565,7 @@ def _about(net, z, numbers):
     square, spread = _scale_and_spread(numbers.flatten(1))
     return {"alike": Counter(shapes).most_common(1)[0][1]/len(shapes), # share of the commonest shape
             "sums_to_one": int(bool((z >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-4))),
-            "columns_apart": _columns_apart(numbers),
+            "columns_apart": _columns_arriving(numbers, tables),
             "outputs": z[:1].numel(), # numbers for an input
             "copies": 1 - len({sha1(r.float().cpu().numpy()).digest() for r in numbers.flatten(1)})/len(numbers),
             "same_units": ", ".join(n for n, p in net.named_parameters() if p.ndim > 1 and _same_units(p)),
@@ -803,14 +811,16 @@ def _matrices(net):
 
 def _pass_of(net, x, rows):
     "Outputs, the modules that ran, and scale and spread of what the first weights see: a network may scale its inputs"
-    ran, first = set(), {}
+    ran, first, tables = set(), {}, []
     def arrives(m:nn.Module, tensors:list):
-        if first or not tensors or not tensors[0].is_floating_point() or tensors[0].ndim < 2: return
+        if not tensors or not tensors[0].is_floating_point() or tensors[0].ndim < 2: return
+        if tensors[0].ndim == 2: tables.append((_columns_apart(tensors[0]), tensors[0].double().std(0).max().item()))
+        if first: return
         square, spread = _scale_and_spread(tensors[0].detach().flatten(1))
         first.update(first_scale=square**.5, first_spread=spread**.5)
     hooks = [(m, "output", lambda m, tensors: ran.add(m)) for m in net.modules()]
     with hooked(hooks + [(m, "input", arrives) for m in _matrices(net)]): out = _looked_at(net, x, rows)
-    return out, ran, first
+    return out, ran, first, tables
 
 def _about_pass(net, x, trace, out, ran, grads):
     "What one pass says of the network as a whole, for the attributes"
@@ -881,7 +891,7 @@ def measurements(
     rows, fit, test, seen = cost.rows, x[:n_fit], x[n_fit:], slice(n_fit, n_fit + cost.looks)
     y = None if y is None else Inputs((y,)).to(device_of(net)).map(Tensor.detach).args[0]
     began = time.perf_counter()
-    out, ran, first = _pass_of(net, x[seen], rows)
+    out, ran, first, tables = _pass_of(net, x[seen], rows)
     if text := _told_before(cost, (time.perf_counter() - began)/cost.looks, recipe, n_fit, effort): said(text)
     drawn = y is None and not _has_targets(net, x[seen][:trace.batch or 2], out, loss)
     if drawn: y = drawn_targets(outputs_of(out), numbers)
@@ -893,7 +903,7 @@ def measurements(
     large = math.prod(trace.origin.shape) > COMPOSED
     few = test[:FEWER] if large else test
     prof, states = _profile_of(net, fit, few, names, large, inputs), _states(net, few, trace, rows)
-    ds, about = _with_layers(prof, names, states, grads), _about(net, outputs_of(out), numbers)
+    ds, about = _with_layers(prof, names, states, grads), _about(net, outputs_of(out), numbers, tables)
     if recipe:
         learn, tried, pull = Batches(fit, rows_of(y, slice(0, n_fit), n)), {}, _pull_on(net, look, out, loss)
         with torch.no_grad(): at_start = loss.measure(out, look.y).item()
