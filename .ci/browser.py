@@ -221,8 +221,9 @@ def tab(page, to=None, most=400, key="Tab"):
     for i in range(most):
         page.keyboard.press(key)
         what, ring, seen, there = page.evaluate(PLACE, to)
-        if what and not (ring and seen): # what fades in is given its time
-            page.wait_for_timeout(400)
+        for _ in range(20): # what fades in, or is scrolled to over a long table, is given its time
+            if not what or ring and seen: break
+            page.wait_for_timeout(150)
             what, ring, seen, there = page.evaluate(PLACE, to)
         if what: assert ring and seen, f"the place of the keyboard is not to be seen at {what}"
         if there or to is None and i and not what: return
