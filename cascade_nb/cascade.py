@@ -251,7 +251,7 @@ def _scale(self:Cascade, x):
         with closing(walk): a, = next(islice(walk, 1, None))
     return max(a.double().square().mean().item(), TINY)
 
-ROWS, BATCHES, AGAIN = 2*10**6, 10**5, 1000 # more of them come from an iterator that has no end
+ROWS, BATCHES, AGAIN = 10**7, 10**5, 1000 # more of them come from an iterator that has no end
 
 def _ending(batches):
     "The same batches; `BadInput` where there is no end to them"
@@ -268,7 +268,7 @@ def _ending(batches):
 
 def _has_length(x):
     try: return len(x) >= 0
-    except TypeError: return False # a loader of a stream says that it has one, and then has none
+    except Exception: return False # a loader of a stream says that it has one, and then has none
 
 def _whole(batch, y):
     "A batch, or an error where it is a single sample with its target"

@@ -21,7 +21,7 @@ from torch.utils._pytree import tree_leaves
 from .cascade import Cascade, device_of, on_device
 from .guard import BadInput, Count, Late, checked
 from .data import check_labels
-from .guard import hooked, untouched
+from .guard import hooked, uncompiled_parts, untouched
 from .layers import check_tensor, trace_layers
 from .decoders import learner
 from .engine.memory import STACK_BYTES, rows_within
@@ -357,8 +357,9 @@ def _silencer(read, factor):
 
 def _silenced(casc, read, factor, x):
     "Outputs where a layer was multiplied by `factor`"
-    hook = casc.net.get_submodule(read.module), read.where, _silencer(read, factor)
-    with hooked([hook]): return casc.outputs(x)
+    with uncompiled_parts(casc.net): # a hook on a compiled part would see nothing
+        hook = casc.net.get_submodule(read.module), read.where, _silencer(read, factor)
+        with hooked([hook]): return casc.outputs(x)
 
 # %% ../nbs/15_explain.ipynb #eeb0a460
 def _effect(casc, l, mask, x):
