@@ -266,19 +266,15 @@ def _ending(batches):
                            "itertools.islice(x, 10)")
         yield b
 
+# %% ../nbs/08_cascade.ipynb #7cbe05zz
 def _has_length(x):
     try: return len(x) >= 0
     except Exception: return False # a loader of a stream says that it has one, and then has none
 
-def _whole(batch, y):
-    "A batch, or an error where it is a single sample with its target"
-    if not isinstance(y, (int, float)) and not (isinstance(y, Tensor) and not y.ndim): return batch
-    raise BadInput("inputs come as single samples: give batches, such as a DataLoader with batch_size=64")
-
 @patch
 def _ready(self:Cascade, x, progress=True):
     "Batches of `x`, for a network that is now prepared; a tower has one for each worker"
-    given = (on_device(_whole(b, y), self.net) for b, y in input_batches(x, self.net, 2**62))
+    given = (on_device(b, self.net) for b, _ in input_batches(x, self.net, 2**62))
     if not _has_length(x): given = _ending(given)
     first = next(given, ())
     if not len(first): raise BadInput("no inputs: give at least 2, better 4,000")
@@ -737,6 +733,7 @@ def _check_tensors(settings, tensors):
         if number and not t.is_floating_point(): raise BadInput(f"{k!r} holds {str(t.dtype)[6:]}")
         if not t.isfinite().all(): raise BadInput(f"{k!r} holds NaN or infinite values")
 
+# %% ../nbs/08_cascade.ipynb #bd2e81zz
 def _read(path):
     "Settings and tensors of a saved cascade"
     try:

@@ -674,6 +674,9 @@ def input_batches(
     _check_iterable(x)
     for batch in _each(x):
         inputs, targets = (batch, None) if type(x) is tuple else split_targets(batch, net)
+        if isinstance(targets, (int, float)) or isinstance(targets, Tensor) and not targets.ndim:
+            what = f"a {type(x).__name__} of single samples"
+            raise BadInput(f"{what}: give a DataLoader of it, with batch_size=64")
         yield inputs_of(inputs, net), targets
 
 # %% ../nbs/01_data.ipynb #c52e9b70
@@ -731,9 +734,6 @@ def gathered(
     found, targets, rows = [], [], 0
     with generators_kept(data):
         for inputs, t in input_batches(data, net, size=2**62 if is_whole(data) else 2048):
-            if isinstance(t, (int, float)) or isinstance(t, Tensor) and not t.ndim:
-                what = f"a {type(data).__name__} of single samples"
-                raise BadInput(f"{what}: give a DataLoader of it, with batch_size=64")
             if isinstance(t, Tensor) and len(t) < len(inputs):
                 raise BadInput(f"a batch holds {len(inputs)} inputs and {len(t)} targets: give one for each")
             found.append(inputs)

@@ -427,6 +427,7 @@ def made_optimiser(
     if hasattr(opt, "step") and hasattr(opt, "zero_grad"): return opt
     raise BadInput(f"the recipe's optimiser is a {type(opt).__name__}: {remedy}")
 
+# %% ../nbs/12_training.ipynb #7c5ab5zz
 def _check_recipe(recipe, classes):
     "Raise where a recipe's loss does not suit logits and classes"
     loss, y = given_loss(recipe.loss), torch.arange(4) % classes

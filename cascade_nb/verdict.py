@@ -284,6 +284,7 @@ def copy_of(
         raise BadInput(f"the network cannot be copied ({e}): build it anew, and give it before anything ran "
                        f"through it") from e
 
+# %% ../nbs/13_verdict.ipynb #bf2cf0zz
 class Batches(NamedTuple):
     "Inputs and targets, to learn from or to look at"
     x:Inputs # what the network takes
@@ -548,6 +549,7 @@ def _at_largest(agreeing):
     finite = {lr: found for lr, found in agreeing.items() if found is not None}
     return dict(zip(("bottleneck", "passes"), finite[max(finite)] if finite else ("", 0)))
 
+# %% ../nbs/13_verdict.ipynb #da0298zz
 def _columns_apart(numbers):
     "How much more the widest column of a table varies than the middle one; 1 for other inputs"
     if numbers.ndim != 2 or numbers.shape[1] < 2: return 1.
@@ -866,6 +868,26 @@ def _told_before(cost, each, recipe, n_fit, effort):
     return (f"each look at this network takes up to {cost.memory:.2g} GB, and {seconds:,.0f} seconds or more; "
             f"quick=True asks less")
 
+# %% ../nbs/13_verdict.ipynb #cdce11a1
+def _with_trials(ds, net, learn, look, out, loss, recipe, rows, effort, enough, also):
+    "What trials add, rate by rate until one is enough; and what `also` says of the copy at each rate"
+    pull, tried, found_also = _pull_on(net, look, out, loss), {}, {}
+    with torch.no_grad(): at_start = loss.measure(out, look.y).item()
+    _check_constant(look.y, pull, at_start)
+    ds.attrs["start_excess"] = _excess(at_start, pull) if math.isfinite(at_start) else LOST_READING[2]
+    trials = _trials(net, learn, look, pull, loss, recipe, rows, effort, also)
+    for lr, found, found_also[lr] in watched(trials, len(recipe.lrs), "learning rates tried", "trial"):
+        tried[lr] = found
+        ds = _with_readings(ds, tried, effort)
+        if enough is not None and enough(ds): break
+    return ds, found_also
+
+def _target_sizes(y, loss):
+    "Scale and spread of targets, for the attributes, where outputs have to have their size"
+    if not (isinstance(y, Tensor) and y.is_floating_point() and loss.name in DISTANCES): return {}
+    square, spread = _scale_and_spread(y.reshape(len(y), -1))
+    return {"target_scale": square**.5, "target_spread": spread**.5}
+
 # %% ../nbs/13_verdict.ipynb #cdce1133
 @on_uncompiled
 @_drawing_alike
@@ -909,28 +931,18 @@ def measurements(
     few = test[:FEWER] if large else test
     prof, states = _profile_of(net, fit, few, names, large, inputs), _states(net, few, trace, rows)
     ds, about = _with_layers(prof, names, states, grads), _about(net, outputs_of(out), numbers, tables)
+    if recipe and enough is not None: recipe = replace(recipe, lrs=tuple(sorted(recipe.lrs, reverse=True)))
+    learn = Batches(fit, rows_of(y, slice(0, n_fit), n))
     if recipe:
-        learn, tried, pull = Batches(fit, rows_of(y, slice(0, n_fit), n)), {}, _pull_on(net, look, out, loss)
-        with torch.no_grad(): at_start = loss.measure(out, look.y).item()
-        _check_constant(look.y, pull, at_start)
-        ds.attrs["start_excess"] = _excess(at_start, pull) if math.isfinite(at_start) else LOST_READING[2]
-        if enough is not None: recipe = replace(recipe, lrs=tuple(sorted(recipe.lrs, reverse=True)))
-        def also(trained:nn.Module|None) -> tuple|None:
+        def stays(trained:nn.Module|None) -> tuple|None:
             "Whether units that start the same stay the same"
             return _still_agreeing(trained, test[:trace.batch or FEWEST], trace) if about["same_units"] else None
-        trials, agreeing = _trials(net, learn, look, pull, loss, recipe, rows, effort, also), {}
-        for lr, found, agreeing[lr] in watched(trials, len(recipe.lrs), "learning rates tried", "trial"):
-            tried[lr] = found
-            ds = _with_readings(ds, tried, effort)
-            if enough is not None and enough(ds): break
+        ds, agreeing = _with_trials(ds, net, learn, look, out, loss, recipe, rows, effort, enough, stays)
         if about["same_units"]: about |= _at_largest(agreeing)
     overflows = _overflows(net, test) if ds.scale.isnull().any() else ""
     if recipe and (ds.alignment == LOST_READING[1]).all(): # no rate kept the loss finite
         overflows = overflows or _overflows_in_training(net, learn, loss, recipe, rows)
-    if isinstance(y, Tensor) and y.is_floating_point() and loss.name in DISTANCES:
-        square, spread = _scale_and_spread(y.reshape(len(y), -1))
-        about |= {"target_scale": square**.5, "target_spread": spread**.5}
-    about |= _ending_of(net, out, look, loss)
+    about |= _target_sizes(y, loss) | _ending_of(net, out, look, loss)
     about |= first | _about_pass(net, x, trace, out, ran, grads)
     return ds.assign_attrs(net=type(net).__name__, n_train=n_fit, n_test=effort.n_test, effort=effort.name,
                            loss=loss.name, overflows=overflows, memory=_memory(net, test[:FEWEST]), **about,
