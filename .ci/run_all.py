@@ -1,8 +1,10 @@
 """Run All, as JupyterLab and Voila do it, works in every notebook: offline, with no error, and no file changed.
 `run_all.py` reads the notebooks and finds what nbdev's tests would not run but a plain kernel does.
-`run_all.py --run [NOTEBOOK...]` runs every cell in a plain kernel, and says how long that took.
+`run_all.py --run [--two] [NOTEBOOK...]` runs every cell in a plain kernel, two notebooks side by side where asked,
+and says how long each took.
 Exit code 1 if anything was found."""
-import ast, hashlib, os, re, sys, time
+import hashlib, os, re, sys, time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
@@ -33,24 +35,28 @@ def files():
     return {str(p): hashlib.sha256(p.read_bytes()).hexdigest() for p in kept}
 
 def run(path):
-    "Run every cell; a sentence for what is wrong"
-    before, start = files(), time.time()
-    nb = nbformat.read(path, as_version=4)
-    try: NotebookClient(nb, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}).execute()
-    except CellExecutionError as e: yield f"{path}: {str(e)[-600:]}"
-    print(f"{path}: {time.time() - start:.0f} s", flush=True)
+    "Run every cell; a sentence for what is wrong, or nothing"
+    start, nb = time.time(), nbformat.read(path, as_version=4)
+    client = NotebookClient(nb, timeout=900, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
+    try: client.execute()
+    except CellExecutionError as e: return f"{path}: {str(e)[-600:]}"
+    finally: print(f"{path}: {time.time() - start:.0f} s", flush=True)
+
+def all_run(paths, side_by_side):
+    "Run the notebooks; a sentence for each that is wrong, and one for each file that is not what it was"
+    before = files()
+    with ThreadPoolExecutor(side_by_side) as pool: yield from filter(None, pool.map(run, paths))
     after = files()
-    changed = sorted(k for k in {*before, *after} if before.get(k) != after.get(k))
-    if changed: yield f"{path} changed {', '.join(changed)}"
+    for k in sorted(k for k in {*before, *after} if before.get(k) != after.get(k)): yield f"Run All changed {k}"
 
 def main(args):
-    given = [Path(o) for o in args if o != "--run"]
+    given = [Path(o) for o in args if not o.startswith("--")]
     paths = given or sorted(p for p in Path("nbs").rglob("*.ipynb") if ".ipynb_checkpoints" not in p.parts)
     found = [o for p in paths for o in found_in(p)]
     if "--run" in args:
         os.environ.pop(SWITCH, None)
         os.environ.update(dict.fromkeys(("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE))
-        found += [o for p in paths for o in run(p)]
+        found += all_run(paths, 1 + ("--two" in args))
     print(*found, f"{len(paths)} notebooks, {len(found)} found", sep="\n")
     return bool(found)
 
