@@ -107,6 +107,7 @@ def _check_scores(out, z, y):
                        f"{k}, as many as there are classes: give loss=, "
                        f"such as lambda out, y: F.cross_entropy(out[1], y)")
 
+# %% ../nbs/12_training.ipynb #sp2sc0b0
 def chosen_loss(
     out:object, # what the network returns for some inputs
     y:object, # their targets
@@ -183,6 +184,7 @@ def _elsewhere(out):
         noise = lambda t: size*torch.randn(t.shape, device="cpu", generator=g).to(t)
         yield tree_unflatten([noise(t) if f else t for t, f in zip(leaves, floats)], spec)
 
+# %% ../nbs/12_training.ipynb #sp2gr0b0
 def check_gradient(
     loss:Loss, # that gave the value
     out:object, # what a network returned

@@ -57,6 +57,27 @@ from .sweep import axis, label_of, tabulate
 # %% ../nbs/13_verdict.ipynb #2517c457
 plt, ticker = map(Late, ("matplotlib.pyplot", "matplotlib.ticker"))
 
+# %% ../nbs/13_verdict.ipynb #sp1gr0b0
+def _detached(net, ran, reached):
+    "Names of the weights of modules that ran which no gradient reaches, as where what they compute is detached"
+    names = {p: n for n, p in net.named_parameters()}
+    own = [p for m in net.modules() if m in ran for p in m.parameters(recurse=False) if p.ndim > 1 and p.requires_grad]
+    # tied weights stand in several modules
+    return [n for n in dict.fromkeys(names[p] for p in own) if n not in reached]
+
+def _backward(value, weights):
+    "Gradients of a loss, None where a weight is not used"
+    try: return torch.autograd.grad(value, weights, allow_unused=True)
+    except torch.OutOfMemoryError: raise
+    except RuntimeError as e:
+        raise BadInput(f"the network has no backward pass by torch.autograd.grad ({str(e).splitlines()[0]}): see that "
+                       f"loss.backward() runs on it, and give use_reentrant=False where it has checkpoints") from e
+
+def _passes(n, rows):
+    "`n` inputs as slices of at most `rows`, nearly equal"
+    k = -(-n//(rows or n))
+    return [slice(n*i//k, n*(i + 1)//k) for i in range(k)]
+
 # %% ../nbs/13_verdict.ipynb #6a6de46b
 def relative_gradients(
     net:nn.Module, # any network; only read
@@ -81,26 +102,6 @@ def relative_gradients(
     real = lambda t: torch.view_as_real(t) if t.is_complex() else t
     norm = lambda t: torch.linalg.vector_norm(real(t).double()).item()
     return {name: norm(total[name])/max(norm(w), 1e-300) for name, w in ws.items() if name in total}
-
-def _detached(net, ran, reached):
-    "Names of the weights of modules that ran which no gradient reaches, as where what they compute is detached"
-    names = {p: n for n, p in net.named_parameters()}
-    own = [p for m in net.modules() if m in ran for p in m.parameters(recurse=False) if p.ndim > 1 and p.requires_grad]
-    # tied weights stand in several modules
-    return [n for n in dict.fromkeys(names[p] for p in own) if n not in reached]
-
-def _backward(value, weights):
-    "Gradients of a loss, None where a weight is not used"
-    try: return torch.autograd.grad(value, weights, allow_unused=True)
-    except torch.OutOfMemoryError: raise
-    except RuntimeError as e:
-        raise BadInput(f"the network has no backward pass by torch.autograd.grad ({str(e).splitlines()[0]}): see that "
-                       f"loss.backward() runs on it, and give use_reentrant=False where it has checkpoints") from e
-
-def _passes(n, rows):
-    "`n` inputs as slices of at most `rows`, nearly equal"
-    k = -(-n//(rows or n))
-    return [slice(n*i//k, n*(i + 1)//k) for i in range(k)]
 
 # %% ../nbs/13_verdict.ipynb #421e39dc
 STATES = {"scale": ("root mean square activation", "1"),
@@ -178,6 +179,7 @@ def _floating(out):
     found = [t for t in tensors_in([main_output(out), out]) if t.is_floating_point()]
     return [t for t in found if t.ndim] or found
 
+# %% ../nbs/13_verdict.ipynb #sp1pu0b0
 def pull_of(
     out:object, # what the network returns for a batch
     y:object, # its targets
@@ -264,6 +266,7 @@ def _rebound(f, memo):
         with suppress(ValueError): mine.cell_contents = _rebound(its.cell_contents, memo) # a cell may be empty
     return new
 
+# %% ../nbs/13_verdict.ipynb #sp1co0b0
 def _computed(net):
     "Tensors that a hook computes before each call of a module, as the old weight norm does; they have no copy"
     made = lambda m: {getattr(h, k, None) for h in m._forward_pre_hooks.values() for k in ("name", "_tensor_name")}
@@ -457,6 +460,7 @@ def _check_targets(y, loss):
         raise BadInput(f"all targets of the {len(y)} inputs that were drawn are the same: there is nothing to learn "
                        f"from them. Shuffle the data, or give more")
 
+# %% ../nbs/13_verdict.ipynb #sp1ch0b0
 def _check_shapes(loss, out, y, value):
     "Raise where a loss compares each output with each target, as (N, 1) and (N,) broadcast to (N, N)"
     if not (isinstance(out, Tensor) and isinstance(y, Tensor) and y.is_floating_point()): return
@@ -564,6 +568,7 @@ def _columns_arriving(numbers, tables):
     whole = any(.7*widest < spread < 1.4*widest for _, spread in tables)
     return apart if whole else min(apart, tables[0][0])
 
+# %% ../nbs/13_verdict.ipynb #sp1ab0b0
 def _about(net, z, numbers, tables=()):
     "What concerns the network as a whole, for the attributes, from its outputs and its inputs as numbers"
     shapes = [tuple(p.shape) for p in net.parameters() if p.ndim > 1]
@@ -609,6 +614,7 @@ def _sigmoid_twice(loss, z, y):
     by_scores = F.binary_cross_entropy_with_logits(z, y.to(z).reshape(z.shape))
     return bool(torch.isclose(loss.measure(z, y), by_scores, rtol=1e-4))
 
+# %% ../nbs/13_verdict.ipynb #sp1en0b0
 @torch.no_grad()
 def _ending_of(net, out, look, loss):
     "Whether the last operator suits the loss, for the attributes: 'twice' and 'reach', a share of the constant's loss"
@@ -672,6 +678,7 @@ def _profile_of(net, x, x_test, names, large, inputs=None):
     columns = {k: ("layer", np.full(len(names), np.nan)) for k in (*SCORES, "computed")}
     return xr.Dataset(columns | {"explained_variance": ("layer", found)}, {"layer": np.arange(1, len(names) + 1)})
 
+# %% ../nbs/13_verdict.ipynb #sp1pr0b0
 def _narrow_format(net):
     "The number format of a network in less than single precision; None for others"
     return next((p.dtype for p in net.parameters() if p.is_floating_point() and p.element_size() < 4), None)
@@ -1430,6 +1437,7 @@ ENDS = {"softmax twice": "leave out the softmax at the end: the loss has one",
         "targets out of reach": "leave out the {} at the end, or bring the targets into its range",
         UNRELATED: "see that each input has its own targets; a rule that is hard to find takes longer"}
 
+# %% ../nbs/13_verdict.ipynb #sp1ve0b0
 class Verdict:
     "The verdict on a network, and why; `measurements` is the dataset it rests on, along `repeat`"
     def __init__(self,
@@ -1646,6 +1654,7 @@ def phase(self:Verdict) -> str:
     "'ordered', 'critical' or 'chaotic'; '' where layers are too different to tell"
     return phase_of(self.each[0])
 
+# %% ../nbs/13_verdict.ipynb #sp1ad0b0
 @patch(as_prop=True)
 def advice(self:Verdict) -> list:
     "Sentences that say what to change"
@@ -1690,6 +1699,7 @@ def _steps_in_words(v):
     if v.steps <= FIRST: about = f"{FIRST} or fewer (to {until})"
     return f"{about}, at a learning rate of {v.lr:g}"
 
+# %% ../nbs/13_verdict.ipynb #sp1wo0b0
 def _where_lost(v, alone=True):
     "Where the signal is lost, in words; `alone`: no other way was read"
     ev, (layer, how) = v.each[0], v.lost
@@ -1699,6 +1709,7 @@ def _where_lost(v, alone=True):
     elif layer and v.probability >= .5: where += "; training is expected to bring it back"
     return where
 
+# %% ../nbs/13_verdict.ipynb #sp1re0b0
 @patch
 def __repr__(self:Verdict) -> str:
     ev, L, (lo, hi) = self.each[0], self.each[0].sizes["layer"], self.interval
@@ -1785,6 +1796,7 @@ def _check_labels(net, x, y, loss):
     except Exception: return # not a network for two inputs, or one that fails, which is said where it is traced
     _loss_for(net, out, x, rows_of(y, at, len(y)).to(device_of(net)), loss, False)
 
+# %% ../nbs/13_verdict.ipynb #sp1la0b0
 def _check_joined(net, x):
     "Raise where a network fails on a few of its inputs, and one of its tensors joins them, as the edges of a graph do"
     square = [k for k, t in x.tensors() if t.ndim == 2 and t.shape[0] == t.shape[1] == len(x)]
@@ -1893,6 +1905,7 @@ def related(self:_Looks) -> bool:
     try: return linear_alignment(self.made[0], x, y) >= RELATED
     except Exception: return False # it takes batches of one size, or too much room: the longer trial answers
 
+# %% ../nbs/13_verdict.ipynb #sp1lo0b0
 @patch
 def after_longer(self:_Looks, verdict:Verdict) -> Verdict:
     "The verdict with the alignment after a longer trial at its rate"
