@@ -123,6 +123,7 @@ def common_attention(
     w = np.exp(-m**2/2)
     x, step = log_grid(spread)
     fine = np.arange(x[0] - 6*common, x[-1] + 6*common + 1, .04*math.hypot(1, own))
+    fine = fine[(fine > -40 - 9*own) & (fine < 6 + 9*own)] # beyond these ends the means are constant
     none, one = (np.interp(x[:, None] + common*m, fine, f) for f in gumbel_means(fine, own, (0, 1)))
     w /= w.sum()
     return tokens*step**2*((one*w)@one.T*((none*w)@none.T)**(tokens - 1)).sum()
