@@ -28,6 +28,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedParameter, is_lazy
 from torch.utils._pytree import tree_leaves
+from .engine.parallel import reentrant_lock
 
 # %% ../nbs/00_guard.ipynb #147f1966
 class BadInput(ValueError):
@@ -329,14 +330,19 @@ def _attributes_kept(net):
             for k in plain(m).keys() - before.keys(): delattr(m, k)
             vars(m).update(before)
 
+_LOCK, _PADDED = reentrant_lock(), [] # the setting as it was, once for each block that is open
+
 @contextmanager
 def _padded():
-    "Transformers keep padding where it is"
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
+    "Transformers keep padding where it is, until the last block of any thread ends"
+    with _LOCK:
+        _PADDED.append(_PADDED[0] if _PADDED else torch.backends.mha.get_fastpath_enabled())
+        torch.backends.mha.set_fastpath_enabled(False)
     try: yield
-    finally: torch.backends.mha.set_fastpath_enabled(before)
-
+    finally:
+        with _LOCK:
+            before = _PADDED.pop()
+            if not _PADDED: torch.backends.mha.set_fastpath_enabled(before)
 
 # %% ../nbs/00_guard.ipynb #h00ks001
 HOOKS = ("_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks",
