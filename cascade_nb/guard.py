@@ -132,6 +132,7 @@ MOST = 10**9 # things in a sequence; what says that it has more is a range, or h
 def _is_iterable(value):
     return hasattr(value, "__iter__") and not isinstance(value, (str, bytes)) and getattr(value, "ndim", 1) > 0
 
+# %% ../nbs/00_guard.ipynb #spltB001
 # what an annotation asks for: its rule, and what to give
 SPOKEN = {int: (Whole.holds, Whole.__doc__), float: (Number.holds, Number.__doc__),
           bool: (lambda v: isinstance(v, bool), "True or False"), str: (lambda v: isinstance(v, str), "a text"),
@@ -170,6 +171,7 @@ def _any_of(words):
     *first, last = dict.fromkeys(w for w in words if w)
     return f"{', '.join(first)} or {last}" if first else last
 
+# %% ../nbs/00_guard.ipynb #spltB002
 def fitting(
     value:object, # what was given
     annotation:object, # a class, an `ArgumentKind`, or several of them, `int|None`
@@ -544,6 +546,7 @@ def _remove_abandoned(path):
         with suppress(OSError):
             if time.time() - part.stat().st_mtime > ABANDONED: part.unlink()
 
+# %% ../nbs/00_guard.ipynb #spltB003
 @contextmanager
 def whole_file(
     path:Path, # where the file belongs
