@@ -374,6 +374,7 @@ def given(self:Cascade,
     raise BadInput(f"the network takes batches of {self.reader.batch} and these are {len(ready)} inputs: give a "
                    f"multiple of {self.reader.batch}")
 
+# %% ../nbs/08_cascade.ipynb #spltB013
 @patch
 def _parts(self:Cascade, x, k):
     "Some inputs in `k` nearly equal parts; in batches where the network takes only these"
@@ -779,6 +780,7 @@ def _check_means(self:Cascade):
         for mean, shape in ((d.mean_in, self.shapes[l]), (d.mean_out, to)):
             if mean.numel() != math.prod(shape): raise ValueError(f"layer {l} has a mean of {mean.numel()} numbers")
 
+# %% ../nbs/08_cascade.ipynb #spltB014
 @patch
 def _take(self:Cascade, path, saved, tensors):
     "Make the decoders of a file one's own, once two inputs have gone through them"

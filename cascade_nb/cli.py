@@ -51,6 +51,7 @@ class _Parser(argparse.ArgumentParser):
     ) -> NoReturn:
         self.exit(2, f"{self.prog}: {_in_one_line(message)}\n")
 
+# %% ../nbs/17_cli.ipynb #spltB017
 def _value(text):
     "What a word means: a Python literal, else text"
     try: return ast.literal_eval(text)
@@ -88,6 +89,7 @@ def _import_first(argv, parser):
         try: _imported(_importable(module) or module)
         except BadInput as e: first.error(str(e))
 
+# %% ../nbs/17_cli.ipynb #spltB018
 def _data_options(add, more=""):
     add("--data", default="mnist_sample", help=", ".join(DATASETS) + ", or a folder of images" + more)
     add("--root", default=None, help="where full datasets lie or are downloaded to; "
@@ -264,6 +266,7 @@ def _leave(code):
     if code == 130: os._exit(code) # threads at work would hold a normal exit back
     sys.exit(code)
 
+# %% ../nbs/17_cli.ipynb #spltB019
 def _printable():
     "A sign that the terminal does not have is printed as a question mark"
     for stream in (sys.stdout, sys.stderr):
@@ -395,6 +398,7 @@ def _file_ending(suffix):
                                          "in a folder that exists")
     return read
 
+# %% ../nbs/17_cli.ipynb #spltB020
 def _diagnose_parser():
     p = _with_defaults("cascade_diagnose", "Will this network train, how deep, where is the signal lost, "
                        "and what to change?")

@@ -701,6 +701,7 @@ def _joined_targets(targets, rows):
         raise BadInput(f"{what}: give tensors with every batch")
     return joined(wrapped).args[0]
 
+# %% ../nbs/01_data.ipynb #spltB004
 @contextmanager
 def generators_kept(
     data:object, # a loader, or anything else

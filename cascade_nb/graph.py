@@ -222,6 +222,7 @@ def __torch_dispatch__(self:OperatorGraph, func, types, args=(), kwargs=None):
     self.add_made(operator, returned, held)
     return out
 
+# %% ../nbs/04_graph.ipynb #spltB006
 @patch
 def _look_up(self:OperatorGraph, operator, given, made):
     "What an operator makes of integer inputs: numbers are a piece of layer 0, other integers lead to them"
@@ -307,6 +308,7 @@ def leave(self:Recording, m:nn.Module, tensors:list):
     self.add_sites(call, "output", tensors)
     self.see_layout(m, tensors)
 
+# %% ../nbs/04_graph.ipynb #spltB007
 @patch
 def see_layout(self:Recording, m:nn.Module, tensors:list):
     "Remember shapes whose channels are known to stand last, or first"

@@ -28,6 +28,7 @@ from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.modules.lazy import LazyModuleMixin
 from torch.nn.parameter import UninitializedParameter, is_lazy
 from torch.utils._pytree import tree_leaves
+from .engine.parallel import reentrant_lock
 
 # %% ../nbs/00_guard.ipynb #147f1966
 class BadInput(ValueError):
@@ -131,6 +132,7 @@ MOST = 10**9 # things in a sequence; what says that it has more is a range, or h
 def _is_iterable(value):
     return hasattr(value, "__iter__") and not isinstance(value, (str, bytes)) and getattr(value, "ndim", 1) > 0
 
+# %% ../nbs/00_guard.ipynb #spltB001
 # what an annotation asks for: its rule, and what to give
 SPOKEN = {int: (Whole.holds, Whole.__doc__), float: (Number.holds, Number.__doc__),
           bool: (lambda v: isinstance(v, bool), "True or False"), str: (lambda v: isinstance(v, str), "a text"),
@@ -169,6 +171,7 @@ def _any_of(words):
     *first, last = dict.fromkeys(w for w in words if w)
     return f"{', '.join(first)} or {last}" if first else last
 
+# %% ../nbs/00_guard.ipynb #spltB002
 def fitting(
     value:object, # what was given
     annotation:object, # a class, an `ArgumentKind`, or several of them, `int|None`
@@ -329,14 +332,19 @@ def _attributes_kept(net):
             for k in plain(m).keys() - before.keys(): delattr(m, k)
             vars(m).update(before)
 
+_LOCK, _PADDED = reentrant_lock(), [] # the setting as it was, once for each block that is open
+
 @contextmanager
 def _padded():
-    "Transformers keep padding where it is"
-    before = torch.backends.mha.get_fastpath_enabled()
-    torch.backends.mha.set_fastpath_enabled(False)
+    "Transformers keep padding where it is, until the last block of any thread ends"
+    with _LOCK:
+        _PADDED.append(_PADDED[0] if _PADDED else torch.backends.mha.get_fastpath_enabled())
+        torch.backends.mha.set_fastpath_enabled(False)
     try: yield
-    finally: torch.backends.mha.set_fastpath_enabled(before)
-
+    finally:
+        with _LOCK:
+            before = _PADDED.pop()
+            if not _PADDED: torch.backends.mha.set_fastpath_enabled(before)
 
 # %% ../nbs/00_guard.ipynb #h00ks001
 HOOKS = ("_forward_hooks", "_forward_hooks_with_kwargs", "_forward_hooks_always_called", "_forward_pre_hooks",
@@ -538,6 +546,7 @@ def _remove_abandoned(path):
         with suppress(OSError):
             if time.time() - part.stat().st_mtime > ABANDONED: part.unlink()
 
+# %% ../nbs/00_guard.ipynb #spltB003
 @contextmanager
 def whole_file(
     path:Path, # where the file belongs

@@ -164,6 +164,7 @@ def sites_of(
 
 def _readable(rec, v): return [o for o in sites_of(rec, v) if not _fault(rec, o)]
 
+# %% ../nbs/05_layers.ipynb #spltB008
 def _made_sites(rec, v):
     "Where an operator gives a value that no module hands over"
     made = rec.graph.made.get(v)
@@ -292,6 +293,7 @@ def _row(rec, v, o, note=""):
     module = type(site.call.module).__name__ if site.where == "output" else rec.graph.ops[v]
     return empty | dict(name=site.name, module=module, kind=kind(r.shape) if r else "", shape=shape, note=note)
 
+# %% ../nbs/05_layers.ipynb #spltB009
 def _meet_late(rec, found):
     "Whether all of several inputs pass a layer only in the second half of the network"
     first = next((v for v, o, _ in found if o), 0)
@@ -362,6 +364,7 @@ def join(self:Origin,
     if not self.beside: return torch.cat([t.flatten(1) for t in pieces], 1)
     return torch.cat(pieces, 2 if len(self.forms[0]) == 2 else 1)
 
+# %% ../nbs/05_layers.ipynb #spltB010
 @patch
 def pieces(self:Origin,
     x:Tensor, # (batch, *shape)
@@ -505,6 +508,7 @@ def _check_devices(net, inputs):
         raise BadInput(f"{name} is on {t.device}, the network's {p_name!r} on {p.device}: move one of them with "
                        f".to(...)")
 
+# %% ../nbs/05_layers.ipynb #spltB011
 def check_batch(
     net:nn.Module, # any network
     x:Tensor|Inputs, # a batch of what it takes
@@ -543,6 +547,7 @@ def _recorded(net, inputs, train, gates):
         except BadInput: continue
     raise failed
 
+# %% ../nbs/05_layers.ipynb #spltB012
 def _with_one_batch(net, inputs, train, gates, rec, found):
     "`found` without values that hold the batch twice, as similarities of inputs do; a second record tells"
     rec.batch = {} # which dimension it is, where the first record leaves that open

@@ -361,6 +361,7 @@ class Patches(nn.Module):
 
     def extra_repr(self) -> str: return f"side={self.side}"
 
+# %% ../nbs/02_nets.ipynb #spltB005
 class Positions(nn.Module):
     "Adds to each token a learned vector that tells where it stands"
     def __init__(self,

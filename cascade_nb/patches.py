@@ -661,6 +661,7 @@ class Reshape(Decoder):
         "Rows of P in the other shape"
         return rows.reshape(len(rows), *self.mean_in.shape)
 
+# %% ../nbs/09_patches.ipynb #spltB015
 class ReshapeLearner(Learner):
     "`Reshape` where that is exact on the first batch, else what another learner gives"
     def __init__(self,

@@ -82,6 +82,7 @@ def _values(name, values):
         raise BadInput(f"{name} holds a whole number of more than 62 bits: give smaller ones")
     return [v.item() if isinstance(v, np.generic) else v for v in values]
 
+# %% ../nbs/11_sweep.ipynb #spltB016
 def _check_variance(name, v):
     if not isinstance(v, (int, float)): raise BadInput(f"{name} holds a {type(v).__name__}: a variance is a number")
     if name == "var_w" and v <= 0: raise BadInput(f"var_w holds {v}: a weight variance is above 0")

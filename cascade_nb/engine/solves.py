@@ -58,6 +58,7 @@ def ridge_factored(
                                             f"unit {info}")
     return lambda K: _solve_on_cpu(C, K)
 
+# %% ../../nbs/engine/02_solves.ipynb #spltB021
 def directions(
     solve:Callable, # from `ridge_factored`
     like:Tensor, # a tensor of the covariance's kind; its last dimension is n
